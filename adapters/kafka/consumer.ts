@@ -1,0 +1,192 @@
+import { randomUUID } from "node:crypto";
+import type { Consumer, ConsumerConfig, EachBatchPayload } from "kafkajs";
+import { backoffMs } from "#core/backoff.ts";
+import { reason } from "#core/failure.ts";
+import { sleep } from "#core/lifecycle.ts";
+import type { Log } from "../log.ts";
+import { kafkaClient, type KafkaSettings } from "./client.ts";
+import { type BatchHandler, consumedRecord } from "./records.ts";
+
+export interface ConsumeOptions {
+  readonly settings: KafkaSettings;
+  readonly log: Log;
+  readonly handle: BatchHandler;
+  /** How long the broker may hold a fetch back when there is nothing new, ms. A new record is answered at once. */
+  readonly maxWaitMs?: number;
+  /** Called with false when the consumer lost its broker or group, with true when it fetches again. */
+  readonly onRunning?: (running: boolean) => void;
+}
+
+export interface GroupOptions extends ConsumeOptions {
+  readonly groupId: string;
+  readonly topics: readonly string[];
+}
+
+export interface AllOptions extends ConsumeOptions {
+  /** The replica's group is `<prefix>-<uuid>`: it shares nothing and commits nothing. */
+  readonly groupPrefix: string;
+  /** Topic → partition → the offset to begin at. Read once at each start of the underlying consumer, so that a restart goes on where the last batch ended. */
+  readonly positions: () => ReadonlyMap<string, ReadonlyMap<number, bigint>>;
+}
+
+/**
+ * A member of a consumer group, until the signal aborts. Each batch is handled, then its offsets are committed: a crash
+ * between the two repeats the batch. Partitions are handled side by side, each in order.
+ */
+export function consumeGroup(options: GroupOptions, signal: AbortSignal): Promise<void> {
+  return supervise(options, signal, { groupId: options.groupId }, async (consumer) => {
+    await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_CONCURRENT_MAX,
+      eachBatch: async (payload) => {
+        const end = await handleBatch(options, signal, payload);
+        if (end === null) return;
+        const { topic, partition } = payload.batch;
+        payload.resolveOffset((end - 1n).toString());
+        await consumer.commitOffsets([{ topic, partition, offset: end.toString() }]);
+        await payload.heartbeat();
+      },
+    });
+  });
+}
+
+/** Reads every partition outside of any shared group, until the signal aborts. */
+export function consumeAll(options: AllOptions, signal: AbortSignal): Promise<void> {
+  const groupId = `${options.groupPrefix}-${randomUUID()}`;
+  return supervise(options, signal, { groupId }, async (consumer) => {
+    const positions = options.positions();
+    await consumer.subscribe({ topics: [...positions.keys()], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: PARTITIONS_CONCURRENT_MAX,
+      eachBatch: async (payload) => {
+        const end = await handleBatch(options, signal, payload);
+        if (end === null) return;
+        payload.resolveOffset((end - 1n).toString());
+        await payload.heartbeat();
+      },
+    });
+    for (const [topic, partitions] of positions) {
+      for (const [partition, offset] of partitions) {
+        consumer.seek({ topic, partition, offset: offset.toString() });
+      }
+    }
+  });
+}
+
+const PARTITIONS_CONCURRENT_MAX = 64;
+const RETRY = { firstMs: 200, maxMs: 3_000 };
+
+/** @returns the offset behind the batch, or null when it was not handled because of a stop */
+async function handleBatch(
+  options: ConsumeOptions,
+  signal: AbortSignal,
+  { batch, isRunning, isStale, heartbeat }: EachBatchPayload,
+): Promise<bigint | null> {
+  if (signal.aborted || !isRunning() || isStale() || batch.messages.length === 0) return null;
+  const { topic, partition } = batch;
+  // a handler may wait long for a database: the group must not take that for a death
+  const beat = setInterval(() => {
+    heartbeat().catch((error: unknown) => {
+      options.log.debug(
+        { event: "heartbeat_failed", reason: reason(error) },
+        "a rebalance follows",
+      );
+    });
+  }, HEARTBEAT_MS);
+  try {
+    await options.handle({
+      topic,
+      partition,
+      records: batch.messages.map((message) => consumedRecord(topic, partition, message)),
+      highWatermark: BigInt(batch.highWatermark),
+    }, signal);
+  } finally {
+    clearInterval(beat);
+  }
+  return signal.aborted ? null : BigInt(batch.lastOffset()) + 1n;
+}
+
+const HEARTBEAT_MS = 3_000;
+
+/**
+ * Keeps a consumer running: kafkajs restarts itself after some errors and gives up after others, so any crash it does not
+ * mend is mended by a fresh consumer.
+ */
+async function supervise(
+  options: ConsumeOptions,
+  signal: AbortSignal,
+  config: Pick<ConsumerConfig, "groupId">,
+  start: (consumer: Consumer) => Promise<void>,
+): Promise<void> {
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const consumer = kafkaClient(options.settings, options.log).consumer({
+      ...config,
+      sessionTimeout: 15_000,
+      rebalanceTimeout: 15_000,
+      heartbeatInterval: HEARTBEAT_MS,
+      maxWaitTimeInMs: options.maxWaitMs ?? 500,
+      minBytes: 1,
+      maxBytesPerPartition: 1024 * 1024,
+      maxBytes: 8 * 1024 * 1024,
+      allowAutoTopicCreation: false,
+      retry: {
+        retries: 5,
+        initialRetryTime: 100,
+        maxRetryTime: 1_000,
+        restartOnFailure: () => Promise.resolve(false),
+      },
+    });
+    try {
+      const crashed = new Promise<Error>((resolve) => {
+        consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error));
+      });
+      consumer.on(consumer.events.GROUP_JOIN, () => {
+        attempt = 1;
+        options.onRunning?.(true);
+      });
+      await consumer.connect();
+      await start(consumer);
+      const error = await Promise.race([crashed, aborted(signal)]);
+      if (error !== null) throw error;
+    } catch (error) {
+      if (!signal.aborted) {
+        options.log.warn(
+          { event: "consumer_crashed", attempt, reason: reason(error) },
+          "Kafka consumer ended, starting a fresh one",
+        );
+      }
+    } finally {
+      options.onRunning?.(false);
+      await disconnect(consumer, options.log);
+    }
+    if (!signal.aborted) await sleep(backoffMs(RETRY, attempt, Math.random()), signal);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(null);
+    else signal.addEventListener("abort", () => resolve(null), { once: true });
+  });
+}
+
+const DISCONNECT_MS_MAX = 3_000;
+
+/** Leaves the group, so that its partitions need not wait for the session timeout; a broker that is away cannot delay a stop. */
+async function disconnect(consumer: Consumer, log: Log): Promise<void> {
+  const limit = new AbortController();
+  await Promise.race([
+    consumer.disconnect().catch((error: unknown) => {
+      log.debug(
+        { event: "kafka_disconnect", reason: reason(error) },
+        "the connection was gone already",
+      );
+    }),
+    sleep(DISCONNECT_MS_MAX, limit.signal),
+  ]);
+  limit.abort();
+}

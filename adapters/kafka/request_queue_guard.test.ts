@@ -1,0 +1,34 @@
+import { createRequire } from "node:module";
+import { expect, test, vi } from "vitest";
+import { guardRequestQueue } from "./request_queue_guard.ts";
+
+const require = createRequire(import.meta.url);
+
+test("guardRequestQueue() was written for the installed kafkajs", () => {
+  expect(require("kafkajs/package.json").version).toBe("2.2.4");
+  expect(guardRequestQueue).not.toThrow();
+});
+
+test("guardRequestQueue() arms no timer while nothing is pending, and never a negative one", () => {
+  guardRequestQueue();
+  const RequestQueue = require("kafkajs/src/network/requestQueue/index.js");
+  const arm = vi.spyOn(globalThis, "setTimeout");
+  const queue = new RequestQueue({
+    maxInFlightRequests: 1,
+    requestTimeout: 1_000,
+    enforceRequestTimeout: false,
+    clientId: "test",
+    broker: "test",
+    logger: { debug() {} },
+    isConnected: () => true,
+  });
+  queue.scheduleCheckPendingRequests();
+  expect(arm).not.toHaveBeenCalled();
+  queue.pending = [{}];
+  queue.throttledUntil = 0;
+  queue.scheduleCheckPendingRequests();
+  expect(arm).toHaveBeenCalledTimes(1);
+  expect(arm.mock.calls[0]![1]).toBeGreaterThanOrEqual(0);
+  queue.destroy();
+  arm.mockRestore();
+});
