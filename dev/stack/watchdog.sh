@@ -2,7 +2,7 @@
 # the supervisor holds open and never writes to: the end of the file is the news. A shell and not one of our runtimes, since
 # it waits all its life: under 1 MB.
 #
-#   sh watchdog.sh <folder of pid files>      each file: "<pid> <start time>", see process_identity.ts
+# $1: folder of pid files, each "<pid> <start time>", see process_identity.ts
 trap '' INT TERM HUP
 read -r _
 
@@ -18,22 +18,25 @@ started_at() {
   fi
 }
 
-# A part leads a process group of its own, so that what it started ends with it.
+# The parts as they are at that moment: a next start writes files of its own, which are none of our business.
+parts=$(cat "$1"/*.pid 2>/dev/null)
+
+# A part leads a process group of its own, so that what it started ends with it. True when nobody was left to signal.
 signal_all() {
   left=0
-  for file in "$2"/*.pid; do
-    [ -r "$file" ] || continue
-    read -r pid started <"$file" || continue
-    [ "$(started_at "$pid")" = "$started" ] || continue
+  while read -r pid started; do
+    [ -n "$pid" ] && [ "$(started_at "$pid")" = "$started" ] || continue
     left=1
     kill -s "$1" -- "-$pid" 2>/dev/null || kill -s "$1" "$pid" 2>/dev/null
-  done
+  done <<EOF
+$parts
+EOF
   return $left
 }
 
-signal_all TERM "$1" && exit 0
+signal_all TERM && exit 0
 for _ in 1 2 3 4 5 6 7; do
   sleep 1
-  signal_all 0 "$1" && exit 0
+  signal_all 0 && exit 0
 done
-signal_all KILL "$1"
+signal_all KILL
