@@ -1,0 +1,86 @@
+import { bucketEndMs, bucketStartMs, type Unit } from "./calendar.ts";
+import type { Sum, Trade } from "./sum.ts";
+import type { Extremes } from "./ticker.ts";
+
+/** What can be listed: the fields of `/market/all`. */
+export interface Name {
+  readonly market: string;
+  readonly koreanName: string;
+  readonly englishName: string;
+}
+
+/**
+ * The trades that an exchange has, all of them, past and to come. Socket, REST, ledger and tickers are views of it; each view
+ * says as of when it looks, and a trade is seen from its `countedMs` on.
+ */
+export interface Book {
+  /** A recording does not know the day before or the sides of earlier trades: what it does not hold is null in tickers. */
+  readonly kind: "simulator" | "replay";
+  /** Markets listed at the moment. */
+  names(atMs: number): readonly Name[];
+  /** Trades with a time in [sinceMs, untilMs), ordered by (time, sequential id), whenever they are counted. */
+  trades(market: string, sinceMs: number, untilMs: number): Trade[];
+  /** Every market's trades that become countable in [sinceMs, untilMs), in no particular order. */
+  counted(sinceMs: number, untilMs: number): Trade[];
+  /** Sum of the trades with a time in [sinceMs, untilMs) counted by asOfMs; undefined where there is none. */
+  sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined;
+  /** The last trade before the moment, in trade order, counted by asOfMs. */
+  lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined;
+  /** Close of the UTC day before the moment; null where the book does not know. */
+  previousClose(market: string, atMs: number, asOfMs: number): bigint | null;
+  /** Highest and lowest of the 52 weeks up to the moment; null where the book does not know. */
+  extremes(market: string, asOfMs: number): Extremes | null;
+}
+
+export interface Candle extends Sum {
+  readonly market: string;
+  readonly unit: Unit;
+  readonly startsAtMs: number;
+}
+
+/** The candle that starts at the moment, as far as it is known. */
+export function candleAt(
+  book: Book,
+  market: string,
+  unit: Unit,
+  startsAtMs: number,
+  asOfMs: number,
+): Candle | undefined {
+  const sum = book.sum(market, startsAtMs, bucketEndMs(unit, startsAtMs), asOfMs);
+  return sum === undefined ? undefined : { market, unit, startsAtMs, ...sum };
+}
+
+/** Up to `count` candles that start before the moment, newest first; intervals without trades have none. */
+export function candlesBefore(
+  book: Book,
+  market: string,
+  unit: Unit,
+  beforeMs: number,
+  count: number,
+  asOfMs: number,
+  sinceMs = 0,
+): Candle[] {
+  const candles: Candle[] = [];
+  // A bucket that starts before the moment counts whole.
+  let edgeMs = bucketEndMs(unit, bucketStartMs(unit, beforeMs - 1));
+  while (candles.length < count) {
+    const last = book.lastTrade(market, edgeMs, asOfMs);
+    if (last === undefined) break;
+    edgeMs = bucketStartMs(unit, last.timeMs);
+    if (edgeMs < sinceMs) break;
+    candles.push(candleAt(book, market, unit, edgeMs, asOfMs)!);
+  }
+  return candles;
+}
+
+/** The final candles that start in [sinceMs, untilMs), oldest first. */
+export function ledger(book: Book, market: string, sinceMs: number, untilMs: number): Candle[] {
+  const candles: Candle[] = [];
+  for (const trade of book.trades(market, sinceMs, untilMs)) {
+    const startsAtMs = bucketStartMs("s", trade.timeMs);
+    if (startsAtMs < sinceMs || candles.at(-1)?.startsAtMs === startsAtMs) continue;
+    const sum = book.sum(market, startsAtMs, startsAtMs + 1000, Number.MAX_SAFE_INTEGER)!;
+    candles.push({ market, unit: "s", startsAtMs, ...sum });
+  }
+  return candles;
+}

@@ -1,0 +1,44 @@
+/**
+ * The exchange's time. Everything that asks what time it is asks here, so that one object decides start, speed and jumps.
+ * Keep-alive, idle close and rate limits belong to the link, not to the market, and run on real time.
+ */
+export class Clock {
+  readonly speed: number;
+  readonly #startMs: number;
+  readonly #wall: () => number;
+  readonly #begunMs: number;
+  #stepMs = 0;
+
+  /**
+   * @param startMs exchange time at this moment, ms since the epoch
+   * @param speed exchange seconds per real second
+   * @param wall the machine's time, ms
+   */
+  constructor(startMs: number, speed: number, wall: () => number) {
+    if (!(speed > 0)) throw new RangeError(`speed ${speed} must be above 0`);
+    this.speed = speed;
+    this.#startMs = startMs;
+    this.#wall = wall;
+    this.#begunMs = wall();
+  }
+
+  /** Exchange time, whole ms since the epoch. */
+  nowMs(): number {
+    return this.trueMs() + this.#stepMs;
+  }
+
+  /** Exchange time without the steps of a fault: what the market itself goes by. */
+  trueMs(): number {
+    return Math.floor(this.#startMs + (this.#wall() - this.#begunMs) * this.speed);
+  }
+
+  /** Shifts what `nowMs` says: the fault of a clock that jumps. */
+  step(byMs: number): void {
+    this.#stepMs += byMs;
+  }
+
+  /** Real ms until the exchange's clock reaches the moment; 0 where it is past. */
+  realMsUntil(atMs: number): number {
+    return Math.max(0, Math.ceil((atMs - this.trueMs()) / this.speed));
+  }
+}

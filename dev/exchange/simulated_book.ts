@@ -1,0 +1,258 @@
+import type { Book, Name } from "./book.ts";
+import { bucketStartMs, dayMs } from "./calendar.ts";
+import { type Listing, listings, type Quote } from "./listing.ts";
+import { Limited } from "./limited.ts";
+import { PricePath } from "./price_path.ts";
+import { hashText, mix, normal, unit } from "./random.ts";
+import { type Part, type Span, sumOfSpan, tradesOfSpan, View } from "./span.ts";
+import { join, type Sum, type Trade } from "./sum.ts";
+import type { Extremes } from "./ticker.ts";
+import { endOf, lateMsMax, recordTape, type Tape } from "./tape.ts";
+import { scale, tickUnits } from "./ticks.ts";
+
+export interface SimulatedSettings {
+  readonly seed: number;
+  /** How many markets of each quote, busiest first. */
+  readonly markets: Readonly<Partial<Record<Quote, number>>>;
+  /** Multiplies every market's trades, 0.01 … 100. */
+  readonly rate: number;
+  /** Share of trades that are counted after their second was first sent. */
+  readonly lateShare: number;
+}
+
+const hourMs = 3_600_000;
+/** A busy market has more spans an hour, so that tapes stay short and few: divisors of 3600. */
+const spansPerHour = [1, 2, 4, 8, 16, 30, 60, 120, 240, 450, 900, 1800];
+/** Mean trades that a span should hold at most. */
+const spanTradesAim = 5000;
+const tapesPerCount = 16;
+/** Memory: about 21 bytes a trade of a tape, 4 a trade of a view. */
+const tapeTradesMax = 3_000_000;
+const viewTradesMax = 3_000_000;
+const wholesMax = 200_000;
+const daySumsMax = 50_000;
+/** Trading around the UTC day, by hour: Korea's morning (00 UTC) and late evening (14 UTC) are busy, its night (19) is not. */
+const dayCurve = [
+  1.5,
+  1.3,
+  1.1,
+  1,
+  0.95,
+  0.9,
+  0.95,
+  1,
+  1.05,
+  1.05,
+  1,
+  1.05,
+  1.15,
+  1.25,
+  1.35,
+  1.3,
+  1.1,
+  0.8,
+  0.65,
+  0.55,
+  0.55,
+  0.65,
+  0.85,
+  1.1,
+]; // deno-fmt-ignore
+
+/**
+ * An exchange that never was: its trades of any stretch of time are a function of seed, market and time alone, so two runs,
+ * or two questions about one range, agree, and there is a history before the start.
+ *
+ * Cost: a span is placed in about 1 µs once its tape exists; a candle of a month is 720 spans.
+ */
+export class SimulatedBook implements Book {
+  readonly kind = "simulator";
+  readonly #settings: SimulatedSettings;
+  readonly #markets = new Map<string, Market>();
+  readonly #tapes = new Limited<number, Tape>(tapeTradesMax, (tape) => tape.timeMs.length);
+  readonly #views = new Limited<number, View>(viewTradesMax, (view) => view.ticks.length + 50);
+  readonly #wholes = new Limited<number, Part>(wholesMax, () => 1);
+  readonly #days = new Limited<string, Sum | null>(daySumsMax, () => 1);
+
+  constructor(settings: SimulatedSettings) {
+    this.#settings = settings;
+    for (const [quote, count] of Object.entries(settings.markets)) {
+      for (const listing of listings(settings.seed, quote as Quote, count)) {
+        const seed = mix(settings.seed, hashText(listing.market));
+        const hourTrades = listing.tradesPerSecond * settings.rate * 3600;
+        const pieces = spansPerHour.find((n) => hourTrades / n <= spanTradesAim) ?? 1800;
+        const spanMs = hourMs / pieces;
+        const path = new PricePath(seed, listing.middle, listing.volatility, spanMs);
+        this.#markets.set(listing.market, { listing, seed, spanMs, path, recent: new Map() });
+      }
+    }
+  }
+
+  names(atMs: number): readonly Name[] {
+    return [...this.#markets.values()].map((m) => m.listing).filter((l) => l.listedAtMs <= atMs);
+  }
+
+  listing(market: string): Listing | undefined {
+    return this.#markets.get(market)?.listing;
+  }
+
+  trades(market: string, sinceMs: number, untilMs: number): Trade[] {
+    const found = this.#markets.get(market);
+    if (found === undefined) return [];
+    const trades: Trade[] = [];
+    const firstMs = spanStart(found, Math.max(sinceMs, found.listing.listedAtMs));
+    for (let atMs = firstMs; atMs < untilMs; atMs += found.spanMs) {
+      trades.push(...tradesOfSpan(market, this.#span(found, atMs), sinceMs, untilMs));
+    }
+    return trades;
+  }
+
+  counted(sinceMs: number, untilMs: number): Trade[] {
+    const trades: Trade[] = [];
+    for (const market of this.#markets.keys()) {
+      for (const trade of this.trades(market, sinceMs - 1000 - lateMsMax, untilMs)) {
+        if (trade.countedMs >= sinceMs && trade.countedMs < untilMs) trades.push(trade);
+      }
+    }
+    return trades;
+  }
+
+  sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined {
+    const found = this.#markets.get(market);
+    if (found === undefined) return undefined;
+    const endMs = Math.min(untilMs, asOfMs + 1);
+    let sum: Sum | undefined;
+    let atMs = spanStart(found, Math.max(sinceMs, found.listing.listedAtMs));
+    while (atMs < endMs) {
+      const dayEndMs = atMs + dayMs;
+      const wholeDay = atMs % dayMs === 0 && sinceMs <= atMs && dayEndMs <= untilMs;
+      if (wholeDay && dayEndMs + lateMsMax <= asOfMs) {
+        sum = join(sum, this.#day(found, atMs));
+        atMs = dayEndMs;
+      } else {
+        sum = join(sum, sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs));
+        atMs += found.spanMs;
+      }
+    }
+    return sum;
+  }
+
+  lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined {
+    const found = this.#markets.get(market);
+    if (found === undefined) return undefined;
+    const endMs = Math.min(beforeMs, asOfMs + 1);
+    let atMs = spanStart(found, endMs - 1);
+    for (; atMs + found.spanMs > found.listing.listedAtMs; atMs -= found.spanMs) {
+      const span = this.#span(found, atMs);
+      if (span.whole === undefined) continue;
+      const view = span.view();
+      const { timeMs, countedMs } = view.tape;
+      for (let i = view.indexAt(endMs - atMs) - 1; i >= 0; i--) {
+        if (atMs + countedMs[i]! > asOfMs) continue;
+        const tradeMs = atMs + timeMs[i]!;
+        const sameMs = tradesOfSpan(market, span, tradeMs, tradeMs + 1);
+        return sameMs[i - view.indexAt(timeMs[i]!)]!;
+      }
+    }
+    return undefined;
+  }
+
+  previousClose(market: string, atMs: number, asOfMs: number): bigint | null {
+    return this.lastTrade(market, bucketStartMs("d", atMs), asOfMs)?.price ?? null;
+  }
+
+  extremes(_market: string, _asOfMs: number): Extremes | null {
+    return null;
+  }
+
+  #day(market: Market, startMs: number): Sum | undefined {
+    const key = `${market.listing.market} ${startMs}`;
+    const sum = this.#days.get(key, () => {
+      let day: Sum | undefined;
+      for (let atMs = startMs; atMs < startMs + dayMs; atMs += market.spanMs) {
+        const span = this.#place(market, atMs);
+        day = join(day, sumOfSpan(span, atMs, atMs + market.spanMs, Infinity));
+      }
+      return day ?? null;
+    });
+    return sum ?? undefined;
+  }
+
+  /** The newest few spans of a market are at hand: live sending and forming candles ask for them again and again. */
+  #span(market: Market, startMs: number): Span {
+    const { recent } = market;
+    let span = recent.get(startMs);
+    if (span === undefined) {
+      span = this.#place(market, startMs);
+      if (recent.size >= 4) recent.delete(recent.keys().next().value!);
+      recent.set(startMs, span);
+    }
+    return span;
+  }
+
+  #place({ listing, seed, path, spanMs }: Market, startMs: number): Span {
+    const index = startMs / spanMs;
+    const count = this.#tradeCount(listing, seed, startMs, spanMs);
+    const from = path.at(startMs);
+    const move = path.at(startMs + spanMs) - from;
+    const volatility = listing.volatility * Math.sqrt(spanMs / dayMs);
+    // One tick for the span: that of the highest price it can reach, which lies on the grid of every lower price too.
+    const tick = tickUnits(listing.market, (from + Math.abs(move)) * (1 + 5 * volatility));
+    const tickPrice = Number(tick) / Number(scale);
+    const base = Math.max(1, Math.round(from / tickPrice));
+    // Strengths come in half powers of two, so that views are shared.
+    const typical = Math.min((from * volatility) / tickPrice, base / 5);
+    const level = Math.round(2 * Math.log2(typical));
+    const strength = Math.sqrt(2 ** level);
+    const wanted = move / tickPrice / strength;
+    const rank = nearestRank(Math.abs(wanted), unit(seed, index, 3));
+    const size = listing.tradeSize * Math.exp(0.35 * normal(seed, index, 4));
+    const factor = BigInt(Math.max(1, Math.round((size / from / 8000) * Number(scale))));
+    const tapeKey = (count * 4096 + spanMs / 1000) * tapesPerCount + rank;
+    const viewKey = (tapeKey * 128 + level + 64) * 2 + (wanted < 0 ? 1 : 0);
+    const view = () =>
+      this.#views.get(viewKey, () => {
+        const tape = this.#tapes.get(tapeKey, () => {
+          const { seed, lateShare } = this.#settings;
+          return recordTape(seed, count, rank, tapesPerCount, spanMs, lateShare);
+        });
+        return new View(tape, wanted < 0 ? -strength : strength);
+      });
+    const whole = count === 0
+      ? undefined
+      : this.#wholes.get(viewKey, () => view().part(0, count, Infinity)!);
+    return { startMs, lengthMs: spanMs, whole, view, base, tick, factor };
+  }
+
+  #tradeCount(listing: Listing, seed: number, startMs: number, spanMs: number): number {
+    if (startMs < listing.listedAtMs) return 0;
+    const hour = Math.floor(startMs / hourMs);
+    const mood = 0.35 * normal(seed, Math.floor(hour / 24), 5) + 0.35 * normal(seed, hour, 6) +
+      0.3 * normal(seed, startMs / spanMs, 8);
+    const expected = listing.tradesPerSecond * this.#settings.rate * (spanMs / 1000) *
+      dayCurve[hour % 24]! * Math.exp(mood);
+    if (expected < 1) return unit(seed, startMs / spanMs, 7) < expected ? 1 : 0;
+    // Counts come in half powers of two, so that tapes are shared.
+    return Math.min(65_536, Math.round(2 ** (Math.round(2 * Math.log2(expected)) / 2)));
+  }
+}
+
+interface Market {
+  readonly listing: Listing;
+  readonly seed: number;
+  readonly spanMs: number;
+  readonly path: PricePath;
+  readonly recent: Map<number, Span>;
+}
+
+function spanStart(market: Market, atMs: number): number {
+  return Math.floor(atMs / market.spanMs) * market.spanMs;
+}
+
+/** One of the tapes that end nearest to where the price has to go. */
+function nearestRank(distance: number, chance: number): number {
+  let rank = 0;
+  while (rank < tapesPerCount - 1 && endOf(rank + 1, tapesPerCount) < distance) rank++;
+  const shifted = rank + Math.floor(chance * 3) - 1;
+  return Math.min(tapesPerCount - 1, Math.max(0, shifted));
+}
