@@ -1,0 +1,106 @@
+import { consumeGroup } from "#adapters/kafka/consumer.ts";
+import { KafkaProducer } from "#adapters/kafka/producer.ts";
+import { opsServer } from "#adapters/ops_server.ts";
+import { postgresClient } from "#adapters/postgres.ts";
+import { runService } from "#adapters/service.ts";
+import { groupName, topicName } from "#core/namespace.ts";
+import { PARTITIONS, TOPICS } from "#core/topics.ts";
+import { persistSettings } from "./config.ts";
+import { deadLetter } from "./dead_letter.ts";
+import { History } from "./history.ts";
+import { PersistMetrics } from "./metrics.ts";
+import { persist } from "./persist.ts";
+import { readBatch, type RecordKind } from "./read_batch.ts";
+import { takenWindow } from "./retention.ts";
+import { whileAway } from "./retry.ts";
+import { SecondDays } from "./second_days.ts";
+
+/** Lag up to which the service calls itself ready: a few seconds at the exchange's real load. */
+const LAG_RECORDS_MAX = 5_000;
+
+await runService("persist", ({ log, registry, environment }) => {
+  const settings = persistSettings(environment);
+  const { namespace, secondsKeptDays } = settings;
+  const kafka = { brokers: settings.kafkaBrokers, clientId: "stofka-persist" };
+  const metrics = new PersistMetrics(registry, Date.now);
+  const database = postgresClient({
+    url: settings.postgresUrl,
+    applicationName: "stofka persist",
+    connectionsMax: 3,
+    statementTimeoutMs: 30_000,
+  });
+  const history = new History(database, new SecondDays(database));
+  const producer = new KafkaProducer(kafka, log);
+  const kinds = new Map<string, RecordKind>([
+    [topicName(namespace, TOPICS.secondCandle), "second"],
+    [topicName(namespace, TOPICS.ticker), "ticker"],
+    [topicName(namespace, TOPICS.listing), "listing"],
+  ]);
+  let postgresAway: string | null = "not asked yet";
+  let consuming = false;
+
+  const { handle, worker } = persist({
+    read: (batch) =>
+      readBatch(kinds.get(batch.topic)!, batch, takenWindow(Date.now(), secondsKeptDays)),
+    history: {
+      store: async (work, signal) => {
+        const startedAt = performance.now();
+        const stored = await whileAway(() => history.store(work), {
+          signal,
+          chance: Math.random,
+          onRetry: (attempt, reason) => {
+            postgresAway = reason;
+            metrics.retried();
+            log.warn({ event: "postgres_retry", attempt, reason }, "PostgreSQL away, retrying");
+          },
+        });
+        postgresAway = null;
+        metrics.transaction((performance.now() - startedAt) / 1_000);
+        return stored;
+      },
+    },
+    deadLetters: {
+      send: async (refusals, signal) => {
+        for (const { record, failure } of refusals) {
+          const { topic, partition, offset } = record;
+          log.warn(
+            { event: "dead_letter", code: failure.code, topic, partition, offset: String(offset) },
+            failure.message,
+          );
+        }
+        await producer.send(refusals.map((refusal) => deadLetter(namespace, refusal)), signal);
+      },
+    },
+    latest: { put: async () => {} },
+    observe: metrics.observe,
+  }, { rowsMax: 10_000, batchesMax: 2 * PARTITIONS + 1 });
+
+  return [
+    worker,
+    {
+      name: "consumer",
+      run: (signal) =>
+        consumeGroup({
+          settings: kafka,
+          log,
+          groupId: groupName(namespace, "persist"),
+          topics: [...kinds.keys()],
+          handle,
+          onRunning: (running) => consuming = running,
+        }, signal),
+    },
+    opsServer({
+      host: settings.opsHost,
+      port: settings.opsPort,
+      registry,
+      log,
+      ready: () => [
+        ...(consuming ? [] : ["no connection to Kafka's consumer group"]),
+        ...(postgresAway === null ? [] : [`PostgreSQL: ${postgresAway}`]),
+        ...(metrics.lagRecordsMax <= LAG_RECORDS_MAX
+          ? []
+          : [`${metrics.lagRecordsMax} records behind`]),
+      ],
+    }),
+  ];
+});
