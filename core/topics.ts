@@ -74,6 +74,8 @@ export const HEADERS = {
   frame: "frame",
   /** `mark` on a coverage mark; absent on an element. */
   kind: "kind",
+  /** On a dead letter: code and message of the failure, at most 500 characters. */
+  reason: "reason",
 } as const;
 
 export const KIND_MARK = "mark";
