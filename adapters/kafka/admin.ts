@@ -1,4 +1,6 @@
-import { type Admin, ConfigResourceTypes } from "kafkajs";
+import kafkajs, { type Admin } from "kafkajs";
+import { backoffMs } from "#core/backoff.ts";
+import { sleep } from "#core/lifecycle.ts";
 import { type Namespace, topicName } from "#core/namespace.ts";
 import type { TopicPlan } from "#core/topics.ts";
 import type { Log } from "../log.ts";
@@ -7,7 +9,10 @@ import { kafkaClient, type KafkaSettings } from "./client.ts";
 /** Offsets by partition. */
 export type Offsets = ReadonlyMap<number, bigint>;
 
-/** What is asked of a cluster beside producing and consuming. Waits for a broker; every call rejects when the cluster does not answer. */
+const RETRY = { firstMs: 100, maxMs: 1_000 };
+const RETRY_MS_MAX = 15_000;
+
+/** What is asked of a cluster beside producing and consuming. Questions that meet a change of leader are asked again for up to 15 s. */
 export class KafkaAdmin {
   readonly #admin: Admin;
 
@@ -29,7 +34,7 @@ export class KafkaAdmin {
     plans: readonly TopicPlan[],
     replicas = 1,
   ): Promise<void> {
-    await this.#admin.createTopics({
+    const created = {
       waitForLeaders: true,
       topics: plans.map(({ topic, partitions, settings }) => ({
         topic: topicName(namespace, topic),
@@ -37,11 +42,12 @@ export class KafkaAdmin {
         replicationFactor: replicas,
         configEntries: entries(settings),
       })),
-    });
+    };
+    await again(() => this.#admin.createTopics(created));
     await this.#admin.alterConfigs({
       validateOnly: false,
       resources: plans.map(({ topic, settings }) => ({
-        type: ConfigResourceTypes.TOPIC,
+        type: kafkajs.ConfigResourceTypes.TOPIC,
         name: topicName(namespace, topic),
         configEntries: entries(settings),
       })),
@@ -62,7 +68,7 @@ export class KafkaAdmin {
     groupId: string,
     topic: string,
   ): Promise<ReadonlyMap<number, bigint | null>> {
-    const [answer] = await this.#admin.fetchOffsets({ groupId, topics: [topic] });
+    const [answer] = await again(() => this.#admin.fetchOffsets({ groupId, topics: [topic] }));
     return new Map(
       (answer?.partitions ?? []).map((
         { partition, offset },
@@ -72,23 +78,37 @@ export class KafkaAdmin {
 
   /** Offset behind the newest record of each partition. */
   async endOffsets(topic: string): Promise<Offsets> {
-    const answer = await this.#admin.fetchTopicOffsets(topic);
+    const answer = await again(() => this.#admin.fetchTopicOffsets(topic));
     return new Map(answer.map(({ partition, high }) => [partition, BigInt(high)]));
   }
 
   /** Offset of the oldest record still kept of each partition. */
   async earliestOffsets(topic: string): Promise<Offsets> {
-    const answer = await this.#admin.fetchTopicOffsets(topic);
+    const answer = await again(() => this.#admin.fetchTopicOffsets(topic));
     return new Map(answer.map(({ partition, low }) => [partition, BigInt(low)]));
   }
 
   /** Offset of the first record produced at or after the time (ms); the end where there is none. */
   async offsetsAt(topic: string, timeMs: number): Promise<Offsets> {
-    const answer = await this.#admin.fetchTopicOffsetsByTimestamp(topic, timeMs);
+    const answer = await again(() => this.#admin.fetchTopicOffsetsByTimestamp(topic, timeMs));
     return new Map(answer.map(({ partition, offset }) => [partition, BigInt(offset)]));
   }
 }
 
 function entries(settings: Readonly<Record<string, string>>): { name: string; value: string }[] {
   return Object.entries(settings).map(([name, value]) => ({ name, value }));
+}
+
+/** kafkajs marks what passes by itself (a leader just elected, a coordinator loading) as retriable, and leaves the retry to us. */
+async function again<Value>(ask: () => Promise<Value>): Promise<Value> {
+  const limit = AbortSignal.timeout(RETRY_MS_MAX);
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await ask();
+    } catch (error) {
+      const passing = error instanceof kafkajs.KafkaJSError && error.retriable;
+      if (!passing || limit.aborted) throw error;
+      await sleep(backoffMs(RETRY, attempt, Math.random()), limit);
+    }
+  }
 }

@@ -1,4 +1,5 @@
-import { Kafka, type LogEntry, logLevel } from "kafkajs";
+// one default import: which names a runtime finds in a CommonJS module differs between Deno and Node
+import kafkajs, { type Kafka, type LogEntry } from "kafkajs";
 import type { Log } from "../log.ts";
 import { guardRequestQueue } from "./request_queue_guard.ts";
 
@@ -21,7 +22,7 @@ const RETRIES_MAX = 1_000_000;
 export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
   guardRequestQueue();
   const { security } = settings;
-  return new Kafka({
+  return new kafkajs.Kafka({
     clientId: settings.clientId,
     brokers: [...settings.brokers],
     connectionTimeout: 3_000,
@@ -33,7 +34,7 @@ export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
       multiplier: 2,
       retries: RETRIES_MAX,
     },
-    logLevel: logLevel.WARN,
+    logLevel: kafkajs.logLevel.WARN,
     logCreator: () => (entry) => forward(entry, log),
     ...(security === undefined ? {} : {
       ssl: { ca: [security.ca] },
@@ -49,6 +50,6 @@ export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
 function forward({ namespace, level, log: line }: LogEntry, log: Log): void {
   const { message, timestamp: _, logger: __, ...details } = line;
   // a broker that is away is reported by kafkajs as an error on each attempt; it is ours to judge when that is one
-  const method = level === logLevel.ERROR ? "warn" : "debug";
+  const method = level === kafkajs.logLevel.ERROR ? "warn" : "debug";
   log[method]({ event: "kafkajs", namespace, ...details, stack: undefined }, message);
 }
