@@ -1,0 +1,106 @@
+import type { ConsumedBatch, ConsumedRecord } from "#adapters/kafka/records.ts";
+import { Failure } from "#core/failure.ts";
+import { decodeMark, type Mark } from "#core/mark.ts";
+import { market } from "#core/market.ts";
+import { HEADERS, KIND_MARK, TOPICS } from "#core/topics.ts";
+import { readListing } from "#core/upbit/listing.ts";
+import type { LiveEvent } from "../live_event.ts";
+import type { Board } from "../state/board.ts";
+import { candleOf, parseElement, tickerOf } from "./element.ts";
+import { Positions } from "./positions.ts";
+
+/** The topics a replica reads, by their logical names. */
+export const REPLICA_TOPICS = [TOPICS.secondCandle, TOPICS.ticker, TOPICS.listing] as const;
+export type ReplicaTopic = (typeof REPLICA_TOPICS)[number];
+
+export interface IntakeMeter {
+  taken(topic: ReplicaTopic, records: number): void;
+  stale(topic: ReplicaTopic): void;
+  unreadable(topic: ReplicaTopic, code: string): void;
+}
+
+export interface IntakePorts {
+  readonly board: Board;
+  readonly positions: Positions;
+  readonly publish: (event: LiveEvent) => void;
+  readonly meter: IntakeMeter;
+  /** Logical name of a topic on the broker. */
+  readonly logical: (topic: string) => ReplicaTopic;
+}
+
+/**
+ * Takes batches into the board and publishes what is news. What cannot be read is counted and skipped: to keep it for
+ * inspection is persist's part.
+ */
+export class Intake {
+  readonly #ports: IntakePorts;
+
+  constructor(ports: IntakePorts) {
+    this.#ports = ports;
+  }
+
+  take(batch: ConsumedBatch): void {
+    const { positions, publish, meter } = this.#ports;
+    const topic = this.#ports.logical(batch.topic);
+    for (const record of batch.records) {
+      // a fetch that was under way while positions were set may begin earlier
+      if (!positions.expects(topic, record.partition, record.offset)) continue;
+      const event = this.#read(topic, record);
+      positions.passed(topic, record.partition, record.offset);
+      if (event !== null) publish(event);
+    }
+    positions.end(topic, batch.partition, batch.highWatermark);
+    meter.taken(topic, batch.records.length);
+  }
+
+  #read(topic: ReplicaTopic, record: ConsumedRecord): LiveEvent | null {
+    try {
+      switch (topic) {
+        case TOPICS.secondCandle:
+          return record.headers[HEADERS.kind] === KIND_MARK
+            ? this.#takeMark(record)
+            : this.#takeCandle(record);
+        case TOPICS.ticker:
+          return this.#takeTicker(record);
+        case TOPICS.listing:
+          this.#takeListing(record);
+          return null;
+      }
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#ports.meter.unreadable(topic, error.code);
+      return null;
+    }
+  }
+
+  #takeMark(record: ConsumedRecord): LiveEvent | null {
+    const mark: Mark = decodeMark(record.value?.toString() ?? "");
+    // every record received later is behind the mark
+    this.#ports.board.ring(record.partition).beginsAt(mark.writtenAtMs);
+    return this.#ports.board.takeMark(mark, record.partition);
+  }
+
+  #takeCandle(record: ConsumedRecord): LiveEvent | null {
+    const event = candleOf(record);
+    // only where nothing stronger was said; a record of the same millisecond may lie before the first one
+    const ring = this.#ports.board.ring(record.partition);
+    if (ring.sinceMs === null) ring.beginsAt(event.receivedAtMs + 1);
+    const live = this.#ports.board.takeCandle(event, record.partition, record.offset);
+    if (live === null) this.#ports.meter.stale(TOPICS.secondCandle);
+    return live;
+  }
+
+  #takeTicker(record: ConsumedRecord): LiveEvent | null {
+    // a tombstone of a compacted topic: nothing is shown older than it was
+    if (record.value === null) return null;
+    const live = this.#ports.board.takeTicker(tickerOf(record));
+    if (live === null) this.#ports.meter.stale(TOPICS.ticker);
+    return live;
+  }
+
+  #takeListing(record: ConsumedRecord): void {
+    const key = market(record.key ?? "");
+    if (record.value === null) return this.#ports.board.takeListing(key, null);
+    this.#ports.board.takeListing(key, readListing(parseElement(record.value.toString())));
+  }
+}

@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { opsServer } from "#adapters/ops_server.ts";
+import { postgresClient } from "#adapters/postgres.ts";
+import { runService } from "#adapters/service.ts";
+import { PARTITIONS } from "#core/topics.ts";
+import { redisKeys } from "#core/redis_keys.ts";
+import { topicName } from "#core/namespace.ts";
+import { readStreamSettings } from "./config.ts";
+import { History } from "./history/history.ts";
+import { LOOPBACK_HOSTS } from "./http/allowed_hosts.ts";
+import { apiRoutes } from "./http/api.ts";
+import { httpServer } from "./http/server.ts";
+import { StaticFiles } from "./http/static_files.ts";
+import { Intake, REPLICA_TOPICS } from "./kafka/intake.ts";
+import { Positions } from "./kafka/positions.ts";
+import { redisHashes } from "./kafka/redis_hashes.ts";
+import { Replica } from "./kafka/replica.ts";
+import { streamMetrics, watchState } from "./metrics.ts";
+import { Hub } from "./sse/hub.ts";
+import { tailFrame } from "./sse/tail.ts";
+import { Board } from "./state/board.ts";
+import { publicPort, sweeper } from "./stream.ts";
+
+const ANSWER_MS_MAX = 3_000;
+/** A replica further behind than this is not ready: about ten seconds of the exchange's real load. */
+const LAG_MAX = 3_000;
+
+await runService("stream", async ({ log, registry, environment }) => {
+  const settings = readStreamSettings(environment);
+  const files = settings.webRoot === "" ? null : await StaticFiles.read(settings.webRoot);
+  const { namespace } = settings;
+  const now = (): number => Date.now();
+  const chance = (): number => Math.random();
+  const startedAtMs = now();
+
+  const metrics = streamMetrics(registry);
+  const board = new Board({ tailRowsMax: settings.tailRowsMax, partitions: PARTITIONS });
+  const positions = new Positions();
+  const hub = new Hub({
+    clientsMax: settings.clientsMax,
+    clientsPerAddressMax: settings.clientsPerAddressMax,
+    unsentBytesMax: settings.unsentBytesMax,
+    behindMsMax: settings.behindMsMax,
+    mailboxEntriesMax: 50_000,
+    tailBytesMax: 64 * 1024 * 1024,
+    tickMsMin: 5,
+    tickMsMax: 250,
+    heartbeatMs: 10_000,
+  }, {
+    now,
+    chance,
+    meter: metrics.hub,
+    tail: (wanted) => tailFrame(board, settings.exchange, wanted),
+  });
+  const logical = new Map(REPLICA_TOPICS.map((topic) => [topicName(namespace, topic), topic]));
+  const replica = new Replica({
+    namespace,
+    kafka: { brokers: settings.kafkaBrokers, clientId: "stofka-stream" },
+    redis: redisHashes(settings.redisUrl),
+    keys: redisKeys(namespace),
+    board,
+    positions,
+    intake: new Intake({
+      board,
+      positions,
+      publish: (event) => hub.publish(event),
+      meter: metrics.intake,
+      logical: (topic) => logical.get(topic)!,
+    }),
+    recordsMax: Math.ceil(settings.tailRowsMax / PARTITIONS) * 2,
+    now,
+    chance,
+    loaded: () => hub.open(),
+    log,
+  });
+  const database = postgresClient({
+    url: settings.postgresUrl,
+    applicationName: "stofka stream",
+    connectionsMax: 8,
+    statementTimeoutMs: ANSWER_MS_MAX,
+  });
+  const history = new History(database, { answerMsMax: ANSWER_MS_MAX + 500, requestsMax: 256 });
+  let stopping = false;
+  const unready = (): readonly string[] => stopping ? ["stopping"] : replica.unready(LAG_MAX);
+  watchState(registry, { hub, board, positions, now });
+
+  const server = httpServer({
+    routes: apiRoutes({
+      exchange: settings.exchange,
+      namespace,
+      board,
+      hub,
+      positions,
+      history,
+      unready,
+      versions: versions(),
+      startedAtMs,
+      now,
+      chance,
+      refused: metrics.refused,
+    }),
+    files: files === null ? null : ({ path, header }) => files.answer(path, header),
+    allowedHosts: new Set([
+      ...LOOPBACK_HOSTS,
+      settings.httpHost.toLowerCase(),
+      ...settings.httpAllowedHosts.toLowerCase().split(",").map((host) => host.trim()),
+    ]),
+    proxyTrusted: settings.httpProxyTrusted === "true",
+    connectionsMax: settings.clientsMax + 512,
+    measure: metrics.request,
+    log,
+  });
+
+  return [
+    {
+      name: "stop mark",
+      run: (signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener("abort", () => {
+            stopping = true;
+            resolve();
+          }, { once: true });
+        }),
+    },
+    opsServer({
+      host: settings.opsHost,
+      port: settings.opsPort,
+      registry,
+      ready: unready,
+      log,
+    }),
+    publicPort({ server, hub, host: settings.httpHost, port: settings.httpPort, log }),
+    replica,
+    sweeper(hub, () => board.linkEvent()),
+    {
+      name: "database pool",
+      run: async (signal) => {
+        await new Promise<void>((resolve) => {
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+        await database.end({ timeout: 1 });
+      },
+    },
+  ];
+});
+
+function versions(): Record<string, string> {
+  const { version } = JSON.parse(
+    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
+  ) as { version: string };
+  const runtime = process.versions["deno"] === undefined
+    ? `node ${process.versions.node}`
+    : `deno ${process.versions["deno"]}`;
+  return { stofka: version, runtime };
+}
