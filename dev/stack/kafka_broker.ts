@@ -1,11 +1,9 @@
-import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Failure, reason } from "#core/failure.ts";
-import type { Part } from "./part.ts";
+import type { Job, Part } from "./part.ts";
 
 const LOG4J = fileURLToPath(new URL("./kafka_log4j2.properties", import.meta.url));
 
@@ -25,26 +23,31 @@ export function kafkaBrokers({ port }: Pick<KafkaOptions, "port">): string {
   return `127.0.0.1:${port}`;
 }
 
-/**
- * Writes the settings, and formats the storage where that was not done yet.
- *
- * @throws Failure `kafka_format_failed`
- */
-export async function initKafka(options: KafkaOptions): Promise<"made" | "found"> {
+/** Writes the settings, and formats the storage where that was not done yet. Throws what `run` throws. */
+export async function initKafka(
+  options: KafkaOptions,
+  run: (job: Job) => Promise<void>,
+): Promise<"made" | "found"> {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   writeFileSync(settingsFile(options), kafkaSettings(options), { mode: 0o600 });
   chmodSync(settingsFile(options), 0o600);
   if (existsSync(join(options.folder, "data", "meta.properties"))) return "found";
   const clusterId = Buffer.from(randomUUID().replaceAll("-", ""), "hex").toString("base64url");
-  await java(options, [
-    "kafka.tools.StorageTool",
-    "format",
-    "--standalone",
-    "--cluster-id",
-    clusterId,
-    "--config",
-    settingsFile(options),
-  ]);
+  await run({
+    name: "kafka-format",
+    command: options.java,
+    args: [
+      ...jvmArgs(options),
+      "kafka.tools.StorageTool",
+      "format",
+      "--standalone",
+      "--cluster-id",
+      clusterId,
+      "--config",
+      settingsFile(options),
+    ],
+    cwd: options.folder,
+  });
   return "made";
 }
 
@@ -55,7 +58,7 @@ export function kafkaPart(options: KafkaOptions): Part {
     args: [...jvmArgs(options), "kafka.Kafka", settingsFile(options)],
     cwd: options.folder,
     stopSignal: "SIGTERM",
-    ready: () => answers(options.port),
+    ready: () => kafkaReady(options.port),
   };
 }
 
@@ -120,7 +123,7 @@ function jvmArgs({ jars, folder }: KafkaOptions): string[] {
 }
 
 /** The port listens before the broker serves: ask for the API versions, as every client does first. */
-function answers(port: number): Promise<void> {
+export function kafkaReady(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: "127.0.0.1", port });
     const fail = (error: Error) => {
@@ -140,27 +143,3 @@ function answers(port: number): Promise<void> {
 
 /** Length 10; ApiVersions (18) version 0; correlation 1; no client id. */
 const API_VERSIONS_REQUEST = Uint8Array.of(0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 255, 255);
-
-function java(options: KafkaOptions, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(options.java, [...jvmArgs(options), ...args], {
-      cwd: options.folder,
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let output = "";
-    const keep = (chunk: Uint8Array) => {
-      output = (output + new TextDecoder().decode(chunk)).slice(-4000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.once("error", (error) => reject(new Failure("kafka_format_failed", reason(error), error)));
-    child.once("close", (code) => {
-      if (code === 0) resolve();
-      else {
-        reject(
-          new Failure("kafka_format_failed", `Kafka's storage tool failed with exit code ${code}: ${output.trim()}`),
-        );
-      }
-    });
-  });
-}

@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Failure, reason } from "#core/failure.ts";
+import { dirname, join } from "node:path";
+import { Failure } from "#core/failure.ts";
+import type { Job } from "./part.ts";
 
 /** The broker and its logging backend, which the broker names but does not bring. */
 const ARTIFACTS = [
@@ -12,7 +12,14 @@ const ARTIFACTS = [
 export const KAFKA_VERSION = ARTIFACTS[0].version;
 
 const COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-const MAVEN_MS_MAX = 10 * 60_000;
+
+export interface KafkaJarsOptions {
+  /** The program mvn. */
+  readonly maven: string;
+  /** Real path of the program java, in its JRE's bin. */
+  readonly java: string;
+  readonly cache: string;
+}
 
 /** Where the jars of this version lie, there or not. Outside the checkout: every checkout and data folder shares them. */
 export function kafkaJarsFolder(cache: string): string {
@@ -29,18 +36,28 @@ export function hasKafkaJars(cache: string): boolean {
  *
  * @throws Failure `maven_failed`
  */
-export async function fetchKafkaJars(maven: string, cache: string, java: string): Promise<string> {
+export async function fetchKafkaJars(
+  options: KafkaJarsOptions,
+  run: (job: Job) => Promise<void>,
+): Promise<string> {
+  const { cache } = options;
   const target = kafkaJarsFolder(cache);
   if (hasKafkaJars(cache)) return target;
-  const work = join(cache, `kafka-${KAFKA_VERSION}.${process.pid}.unfinished`);
+  const work = join(cache, `kafka-${KAFKA_VERSION}.unfinished-${process.pid}`);
   mkdirSync(work, { recursive: true });
   try {
     writeFileSync(join(work, "pom.xml"), pom());
-    await runMaven(maven, work, java);
-    rmSync(join(work, "repository"), { recursive: true, force: true });
+    await run(maven(options, work));
     writeFileSync(join(work, "jars", "complete"), "");
     rmSync(target, { recursive: true, force: true });
     renameSync(join(work, "jars"), target);
+  } catch (error) {
+    if (!(error instanceof Failure) || error.code !== "job_failed") throw error;
+    throw new Failure(
+      "maven_failed",
+      `Kafka ${KAFKA_VERSION} could not be fetched by Maven. Is the network there, and does Maven need a proxy or a mirror in ~/.m2/settings.xml? ${error.message}`,
+      error,
+    );
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -56,44 +73,23 @@ function pom(): string {
     `<dependencies>${dependencies}</dependencies></project>\n`;
 }
 
-function runMaven(maven: string, work: string, java: string): Promise<void> {
-  const args = [
-    "--quiet",
-    "--batch-mode",
-    `-Dmaven.repo.local=${join(work, "repository")}`,
-    "-Dmaven.artifact.threads=10",
-    "-DincludeScope=runtime",
-    `-DoutputDirectory=${join(work, "jars")}`,
-    COPY,
-  ];
-  return new Promise((resolve, reject) => {
-    const child = spawn(maven, args, {
-      cwd: work,
-      stdio: ["ignore", "pipe", "pipe"],
-      timeout: MAVEN_MS_MAX,
-      env: {
-        ...process.env,
-        JAVA_HOME: java.replace(/\/bin\/java$/, ""),
-        MAVEN_OPTS: `${process.env["MAVEN_OPTS"] ?? ""} -XX:+UseSerialGC -XX:TieredStopAtLevel=1`.trim(),
-      },
-    });
-    let output = "";
-    const keep = (chunk: Uint8Array) => {
-      output = (output + new TextDecoder().decode(chunk)).slice(-2000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.once("error", (error) => reject(new Failure("maven_failed", reason(error), error)));
-    child.once("close", (code) => {
-      if (code === 0) resolve();
-      else {
-        reject(
-          new Failure(
-            "maven_failed",
-            `Maven could not fetch Kafka ${KAFKA_VERSION} (exit code ${code}). Is the network there, and does Maven need a proxy or mirror in ~/.m2/settings.xml? It said:\n${output.trim()}`,
-          ),
-        );
-      }
-    });
-  });
+function maven({ maven, java }: KafkaJarsOptions, work: string): Job {
+  return {
+    name: "maven",
+    command: maven,
+    args: [
+      "--quiet",
+      "--batch-mode",
+      `-Dmaven.repo.local=${join(work, "repository")}`,
+      "-Dmaven.artifact.threads=10",
+      "-DincludeScope=runtime",
+      `-DoutputDirectory=${join(work, "jars")}`,
+      COPY,
+    ],
+    cwd: work,
+    env: {
+      JAVA_HOME: dirname(dirname(java)),
+      MAVEN_OPTS: "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+    },
+  };
 }

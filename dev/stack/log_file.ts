@@ -1,4 +1,12 @@
-import { copyFileSync, openSync, readSync, closeSync, fstatSync, statSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  openSync,
+  readSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 
 const TAIL_BYTES_MAX = 64 * 1024;
 

@@ -1,11 +1,18 @@
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import postgres from "postgres";
-import { Failure, reason } from "#core/failure.ts";
+import { Failure } from "#core/failure.ts";
 import { runAs, type ServerUser } from "./server_user.ts";
-import type { Part } from "./part.ts";
+import type { Job, Part } from "./part.ts";
 
 /** The bootstrap superuser: makes databases, roles and the extension, and nothing else. */
 export const SUPERUSER = "stofka_admin";
@@ -40,9 +47,12 @@ export function postgresUrl(
  * Makes the cluster where there is none yet. It is made beside its place and moved there, so that one cut short is not
  * taken for a cluster.
  *
- * @throws Failure `initdb_failed`, `postgres_version`
+ * @throws Failure `postgres_version`, and what `run` throws
  */
-export async function initPostgres(options: PostgresOptions): Promise<"made" | "found"> {
+export async function initPostgres(
+  options: PostgresOptions,
+  run: (job: Job) => Promise<void>,
+): Promise<"made" | "found"> {
   const data = join(options.folder, "data");
   const versionFile = join(data, "PG_VERSION");
   if (existsSync(versionFile)) {
@@ -77,11 +87,11 @@ export async function initPostgres(options: PostgresOptions): Promise<"made" | "
     ...(options.settings?.["fsync"] === "off" ? ["--no-sync"] : []),
   ]);
   try {
-    await run(command, args, options.folder);
+    await run({ name: "initdb", command, args, cwd: options.folder });
   } finally {
     rmSync(password, { force: true });
   }
-  options.user.rename(unfinished, data);
+  renameSync(unfinished, data);
   return "made";
 }
 
@@ -125,14 +135,10 @@ export function postgresPart(options: PostgresOptions): Part {
     args,
     cwd: options.folder,
     stopSignal: "SIGINT", // fast: sessions are ended, what was committed is written down
-    ready: async () => {
-      const sql = asSuperuser(options, "postgres");
-      try {
-        await sql`select 1`;
-      } finally {
-        await sql.end({ timeout: 1 });
-      }
-    },
+    ready: () =>
+      postgresReady(
+        postgresUrl(options.port, SUPERUSER, options.superuserPassword, "postgres"),
+      ),
   };
 }
 
@@ -173,8 +179,22 @@ export function socketFolder(folder: string, port: number): string {
   return join("/tmp", `stofka-${createHash("sha256").update(folder).digest("hex").slice(0, 12)}`);
 }
 
-function asSuperuser(options: PostgresOptions, database: string): postgres.Sql {
-  return postgres(postgresUrl(options.port, SUPERUSER, options.superuserPassword, database), {
+/** Rejects while PostgreSQL does not answer a query. */
+export async function postgresReady(url: string): Promise<void> {
+  const sql = connect(url);
+  try {
+    await sql`select 1`;
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+function asSuperuser({ port, superuserPassword }: PostgresOptions, database: string): postgres.Sql {
+  return connect(postgresUrl(port, SUPERUSER, superuserPassword, database));
+}
+
+function connect(url: string): postgres.Sql {
+  return postgres(url, {
     max: 1,
     connect_timeout: 2,
     idle_timeout: 5,
@@ -186,25 +206,4 @@ function asSuperuser(options: PostgresOptions, database: string): postgres.Sql {
 /** `15` of /usr/lib/postgresql/15/bin; undefined where the folder does not say. */
 function serverMajor(binFolder: string): string | undefined {
   return /\/(\d+)\/bin\/?$/.exec(binFolder)?.[1];
-}
-
-function run(command: string, args: readonly string[], cwd: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
-      cwd,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { PATH: process.env["PATH"] ?? "", LC_ALL: "C.UTF-8", TZ: "UTC" },
-    });
-    let output = "";
-    const keep = (chunk: Uint8Array) => {
-      output = (output + new TextDecoder().decode(chunk)).slice(-4000);
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.once("error", (error) => reject(new Failure("initdb_failed", reason(error), error)));
-    child.once("close", (code) => {
-      if (code === 0) resolve();
-      else reject(new Failure("initdb_failed", `${command} failed with exit code ${code}: ${output.trim()}`));
-    });
-  });
 }

@@ -70,7 +70,9 @@ function findJava(environment: Environment): string | undefined {
   const candidates = [
     ...(environment["JAVA_HOME"] === undefined ? [] : [join(environment["JAVA_HOME"], "bin/java")]),
     onPath(environment, "java"),
-    ...(existsSync(jvms) ? readdirSync(jvms).sort().map((name) => join(jvms, name, "bin/java")) : []),
+    ...(existsSync(jvms)
+      ? readdirSync(jvms).sort().map((name) => join(jvms, name, "bin/java"))
+      : []),
   ];
   for (const candidate of candidates) {
     if (candidate === undefined || !isExecutable(candidate)) continue;

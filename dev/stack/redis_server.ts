@@ -26,7 +26,7 @@ export function redisPart(options: RedisOptions): Part {
     command: options.binary,
     args: [file],
     stopSignal: "SIGTERM",
-    ready: () => ping(redisUrl(options)),
+    ready: () => redisReady(redisUrl(options)),
   };
 }
 
@@ -55,7 +55,8 @@ export function redisSettings({ folder, port, password }: RedisOptions): string 
   ].join("\n");
 }
 
-async function ping(url: string): Promise<void> {
+/** Rejects while Redis does not answer. */
+export async function redisReady(url: string): Promise<void> {
   const client = new Redis(url, {
     lazyConnect: true,
     retryStrategy: () => null,

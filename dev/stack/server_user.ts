@@ -1,6 +1,8 @@
-import { execFileSync, spawnSync } from "node:child_process";
-import { chownSync, renameSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chownSync, existsSync } from "node:fs";
+import { join } from "node:path";
 import { Failure } from "#core/failure.ts";
+import { folderId } from "./data_folder.ts";
 
 /**
  * Who PostgreSQL runs as. It refuses root. Where the stack is root's, it runs as root's own files' owner under another
@@ -13,7 +15,6 @@ export interface ServerUser {
   readonly prefix: readonly string[];
   /** Gives the file or folder to the user. */
   readonly own: (path: string) => void;
-  readonly rename: (from: string, to: string) => void;
 }
 
 /** Command and arguments to run as this user; the process keeps the id of what is spawned. */
@@ -26,40 +27,68 @@ export function runAs(
   return [first!, rest];
 }
 
+/** Where PostgreSQL's folder lies, and whose it is. */
+export interface PostgresHome {
+  readonly folder: string;
+  readonly user: ServerUser;
+}
+
 /**
- * Chosen once a start. `uid` is our own.
+ * In the data folder wherever that is possible; otherwise under /var/lib/stofka. A folder that was made one way is used that
+ * way for ever, since its files belong to that user.
  *
- * @throws Failure `postgres_user_missing`
+ * @param kept where it lies, when an earlier start had to put it elsewhere
+ * @throws Failure `postgres_user_missing`, `postgres_user_changed`
  */
-export function chooseServerUser(uid: number): ServerUser {
-  const untouched = { own: () => {}, rename: renameSync };
-  if (uid !== 0) return { kind: "self", prefix: [], ...untouched };
+export function postgresHome(
+  dataFolder: string,
+  kept: string | undefined,
+  uid: number,
+): PostgresHome {
+  const inside = join(dataFolder, "postgres");
+  if (kept !== undefined) return { folder: kept, user: asPostgres(postgresIds()) };
+  if (uid !== 0) return { folder: inside, user: SELF };
   const ids = postgresIds();
-  if (ids === undefined) {
+  // The number must have a name: initdb looks it up.
+  const prefix = ["unshare", "--user", `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, "--"];
+  if (spawnSync(prefix[0]!, [...prefix.slice(1), "true"], { stdio: "ignore" }).status === 0) {
+    return { folder: inside, user: { kind: "namespace", prefix, own: () => {} } };
+  }
+  if (existsSync(join(inside, "data", "PG_VERSION"))) {
     throw new Failure(
-      "postgres_user_missing",
-      "the system has no user postgres, and PostgreSQL refuses to run as root; run as an ordinary user, or: useradd --system postgres",
+      "postgres_user_changed",
+      `the database in ${inside} was made in a user namespace, and this system no longer allows one to root; run as an ordinary user with a folder of its own (--data <folder>), or allow user namespaces`,
     );
   }
-  // The number must have a name: initdb looks it up.
-  const namespace = ["unshare", "--user", `--map-user=${ids.uid}`, `--map-group=${ids.gid}`, "--"];
-  if (spawnSync(namespace[0]!, [...namespace.slice(1), "true"], { stdio: "ignore" }).status === 0) {
-    return { kind: "namespace", prefix: namespace, ...untouched };
-  }
   return {
-    kind: "postgres",
-    prefix: ["setpriv", `--reuid=${ids.uid}`, `--regid=${ids.gid}`, "--clear-groups", "--"],
-    own: (path) => chownSync(path, ids.uid, ids.gid),
-    rename: renameSync,
+    folder: join("/var/lib/stofka", folderId(dataFolder), "postgres"),
+    user: asPostgres(ids),
   };
 }
 
-function postgresIds(): { uid: number; gid: number } | undefined {
-  try {
-    const id = (flag: string) =>
-      Number(execFileSync("id", [flag, "postgres"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }));
-    return { uid: id("-u"), gid: id("-g") };
-  } catch {
-    return undefined; // id exits 1 for an unknown user
-  }
+const SELF: ServerUser = { kind: "self", prefix: [], own: () => {} };
+
+function asPostgres({ uid, gid }: UserIds): ServerUser {
+  return {
+    kind: "postgres",
+    prefix: ["setpriv", `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"],
+    own: (path) => chownSync(path, uid, gid),
+  };
+}
+
+interface UserIds {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function postgresIds(): UserIds {
+  const id = (flag: string) => {
+    const { status, stdout } = spawnSync("id", [flag, "postgres"], { encoding: "utf8" });
+    if (status === 0) return Number(stdout);
+    throw new Failure(
+      "postgres_user_missing",
+      "the system has no user postgres, and PostgreSQL refuses to run as root; start as an ordinary user, or make one: useradd --system postgres",
+    );
+  };
+  return { uid: id("-u"), gid: id("-g") };
 }

@@ -1,32 +1,45 @@
 import { join } from "node:path";
 import { initKafka, kafkaBrokers, kafkaPart } from "./kafka_broker.ts";
-import type { Part } from "./part.ts";
+import type { Job, Part } from "./part.ts";
 import type { PortName } from "./ports.ts";
-import { initPostgres, OWNER, postgresPart, postgresUrl, prepareDatabase, SUPERUSER } from "./postgres_server.ts";
+import {
+  initPostgres,
+  OWNER,
+  postgresPart,
+  postgresUrl,
+  prepareDatabase,
+  SUPERUSER,
+} from "./postgres_server.ts";
 import { redisPart, redisUrl } from "./redis_server.ts";
 import type { Secrets } from "./secrets.ts";
-import { chooseServerUser } from "./server_user.ts";
+import type { PostgresHome } from "./server_user.ts";
+
+export interface ServerPrograms {
+  readonly postgresBin: string;
+  readonly redis: string;
+  readonly java: string;
+  readonly kafkaJars: string;
+}
 
 export interface ServersOptions {
   readonly folder: string;
   readonly ports: Readonly<Record<"kafka" | "kafkaController" | "postgres" | "redis", number>>;
   readonly secrets: Secrets;
-  readonly programs: {
-    readonly postgresBin: string;
-    readonly redis: string;
-    readonly java: string;
-    readonly kafkaJars: string;
-  };
+  readonly programs: ServerPrograms;
   /** The namespace's database: the one that pg_cron works in. */
   readonly database: string;
-  /** Our own user's number. */
-  readonly uid: number;
+  readonly postgres: PostgresHome;
   readonly postgresSettings?: Readonly<Record<string, string>>;
+  /** As soon as PostgreSQL serves, with the owner's URL: migrations, while Kafka still starts. */
+  readonly afterPostgres?: (ownerUrl: string) => Promise<void>;
+  /** As soon as Kafka serves, with its brokers. */
+  readonly afterKafka?: (brokers: string) => Promise<void>;
 }
 
-/** How a part is started: by a supervisor, which keeps it running. */
-export interface PartStarter {
+/** Starts parts and runs jobs: a supervisor, which keeps parts running. */
+export interface Starter {
   start(part: Part): Promise<void>;
+  run(job: Job): Promise<void>;
 }
 
 /** Where the servers answer once they are ready. */
@@ -47,10 +60,11 @@ export const SERVER_PARTS: readonly string[] = ["kafka", "postgres", "redis"];
  */
 export async function startServers(
   options: ServersOptions,
-  starter: PartStarter,
+  starter: Starter,
   step: <T>(name: string, work: () => Promise<T>) => Promise<T>,
 ): Promise<Servers> {
   const { folder, ports, secrets, programs, database } = options;
+  const run = (job: Job) => starter.run(job);
   const kafka = {
     java: programs.java,
     jars: programs.kafkaJars,
@@ -58,15 +72,14 @@ export async function startServers(
     port: ports.kafka,
     controllerPort: ports.kafkaController,
   };
-  const user = chooseServerUser(options.uid);
   const cluster = {
     binFolder: programs.postgresBin,
-    folder: join(folder, "postgres"),
+    folder: options.postgres.folder,
     port: ports.postgres,
     superuserPassword: secrets.postgresSuperuser,
     ownerPassword: secrets.postgresOwner,
     cronDatabase: database,
-    user,
+    user: options.postgres.user,
     settings: options.postgresSettings ?? {},
   };
   const redis = {
@@ -75,22 +88,23 @@ export async function startServers(
     port: ports.redis,
     password: secrets.redis,
   };
-  await Promise.all([
-    step("Redis", () => starter.start(redisPart(redis))),
-    step("PostgreSQL with pg_cron", async () => {
-      await initPostgres(cluster);
-      await starter.start(postgresPart(cluster));
-      await prepareDatabase(cluster, database);
-    }),
-    step("Kafka", async () => {
-      await initKafka(kafka);
-      await starter.start(kafkaPart(kafka));
-    }),
-  ]);
-  return {
+  const urls: Servers = {
     kafka: kafkaBrokers(kafka),
     postgresOwner: postgresUrl(ports.postgres, OWNER, secrets.postgresOwner, database),
     postgresSuperuser: postgresUrl(ports.postgres, SUPERUSER, secrets.postgresSuperuser, database),
     redis: redisUrl(redis),
   };
+  await Promise.all([
+    step("Redis", () => starter.start(redisPart(redis))),
+    step("PostgreSQL with pg_cron", async () => {
+      await initPostgres(cluster, run);
+      await starter.start(postgresPart(cluster));
+      await prepareDatabase(cluster, database);
+    }).then(() => options.afterPostgres?.(urls.postgresOwner)),
+    step("Kafka", async () => {
+      await initKafka(kafka, run);
+      await starter.start(kafkaPart(kafka));
+    }).then(() => options.afterKafka?.(urls.kafka)),
+  ]);
+  return urls;
 }

@@ -1,0 +1,165 @@
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Failure, shown } from "#core/failure.ts";
+import { marketFilter } from "#core/market.ts";
+import type { ExchangeWish } from "./exchange_choice.ts";
+
+export const COMMANDS = ["start", "stop", "status", "uninstall", "test"] as const;
+export type Command = (typeof COMMANDS)[number];
+
+/** What the user asked for on the command line. Absent: not asked, so what the data folder keeps stays. */
+export interface Options {
+  readonly command: Command;
+  readonly exchange?: ExchangeWish;
+  readonly markets?: string;
+  readonly port?: number;
+  /** Absolute. */
+  readonly dataFolder: string;
+  readonly reset: boolean;
+  readonly detach: boolean;
+  readonly yes: boolean;
+  /** False: system packages are named, not installed. */
+  readonly install: boolean;
+  readonly help: boolean;
+  /** What follows `test`: handed to the test runner as it is. */
+  readonly rest: readonly string[];
+}
+
+const FLAGS = {
+  exchange: { type: "string" },
+  markets: { type: "string" },
+  port: { type: "string" },
+  data: { type: "string" },
+  reset: { type: "boolean" },
+  detach: { type: "boolean" },
+  yes: { type: "boolean" },
+  "no-install": { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+/** Flags that npm would not refuse but keep for itself when the `--` before them is missing. `yes` is one of its own. */
+const SWALLOWED_BY_NPM = ["exchange", "markets", "port", "data", "reset", "detach"] as const;
+
+/**
+ * Reads `<command> …flags`.
+ *
+ * @param checkout holds the default data folder
+ * @param folder where the user stands: named paths start there
+ * @param environment shows which flags npm took for itself: it hands them on as `npm_config_<flag>`
+ * @throws Failure `usage`
+ */
+export function parseOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  { checkout, folder }: { readonly checkout: string; readonly folder: string },
+): Options {
+  const command = COMMANDS.find((name) => name === args[0]);
+  if (command === undefined) {
+    throw usage(`${shown(args[0] ?? "")} is not a command; use one of ${COMMANDS.join(", ")}`);
+  }
+  const own = { command, dataFolder: resolve(checkout, ".stofka") };
+  if (command === "test") {
+    const flags = { reset: false, detach: false, help: false, yes: true, install: true };
+    const rest = args.slice(1).filter((arg) => arg !== "--no-install");
+    return { ...own, ...flags, install: rest.length === args.length - 1, rest };
+  }
+  const swallowed = SWALLOWED_BY_NPM.filter((name) => environment[`npm_config_${name}`]);
+  if (swallowed.length > 0) {
+    throw usage(
+      `npm took --${swallowed[0]} for itself; put two hyphens before the flags: npm ${
+        command === "start" ? "start" : `run ${command}`
+      } -- --${swallowed[0]}`,
+    );
+  }
+  const values = flagsOf(args.slice(1), command);
+  return {
+    ...own,
+    dataFolder: values.data === undefined ? own.dataFolder : resolve(folder, values.data),
+    ...(values.exchange === undefined ? {} : { exchange: parseExchange(values.exchange, folder) }),
+    ...(values.markets === undefined ? {} : { markets: parseMarkets(values.markets) }),
+    ...(values.port === undefined ? {} : { port: parsePort(values.port) }),
+    reset: values.reset ?? false,
+    detach: values.detach ?? false,
+    yes: values.yes ?? false,
+    install: !(values["no-install"] ?? false),
+    help: values.help ?? false,
+    rest: [],
+  };
+}
+
+function flagsOf(args: readonly string[], command: Command) {
+  try {
+    return parseArgs({ args: [...args], options: FLAGS, strict: true, allowPositionals: false })
+      .values;
+  } catch (error) {
+    throw usage(`${(error as Error).message}; npm run ${command} -- --help lists the flags`);
+  }
+}
+
+/**
+ * `upbit`, `simulator`, `replay:<file>`, or the base address of a server that speaks Upbit's protocol.
+ *
+ * @throws Failure `usage`
+ */
+export function parseExchange(text: string, folder: string): ExchangeWish {
+  if (text === "upbit" || text === "simulator") return { kind: text };
+  if (text.startsWith("replay:") && text.length > 7) {
+    return { kind: "replay", file: resolve(folder, text.slice(7)) };
+  }
+  if (/^https?:\/\//.test(text) && URL.canParse(text)) {
+    const { protocol, host, username, pathname, search } = new URL(text);
+    if (username === "" && search === "" && pathname === "/") {
+      return { kind: "other", base: `${protocol}//${host}` };
+    }
+  }
+  throw usage(
+    `--exchange ${
+      shown(text)
+    }: use upbit, simulator, replay:<file>, or a base address such as https://sg-api.upbit.com (without path; /websocket/v1 and /v1 are added)`,
+  );
+}
+
+function parseMarkets(text: string): string {
+  marketFilter(text); // throws for what is neither all, a quote nor a market
+  return text;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!/^\d{1,5}$/.test(text) || port < 1024 || port > 65535) {
+    throw usage(`--port ${shown(text)}: use a whole number from 1024 to 65535`);
+  }
+  return port;
+}
+
+function usage(message: string): Failure {
+  return new Failure("usage", message);
+}
+
+export const HELP = `Stofka: every one-second candle of the Upbit exchange, live on a chart.
+
+  npm start                      start everything, print the page's address, run until Ctrl-C
+  npm start -- <flags>           (the two hyphens hand the flags on)
+
+    --exchange upbit             the exchange itself
+    --exchange simulator         a simulated exchange on this machine; the page says SIMULATED
+    --exchange replay:<file>     a recorded capture, with its recorded times; the page says REPLAY
+    --exchange <base address>    another server that speaks Upbit's protocol, such as a regional Upbit
+                                 The first start of a data folder takes Upbit where it answers within 5 s, else the
+                                 simulator; it is kept, and so is what you name here. Each has data of its own.
+    --markets <list>             all (default), quotes such as KRW, or markets such as KRW-BTC,KRW-ETH; kept
+    --port <number>              of the page on 127.0.0.1; otherwise 8787 or the next free one
+    --data <folder>              where everything is kept; otherwise .stofka in the checkout
+    --reset                      delete what the data folder holds, then start
+    --detach                     start in the background; end with: npm run stop
+    --yes                        answer yes: install missing system packages, delete with --reset
+    --no-install                 never install system packages: say which are missing
+
+  npm run status                 each part: ready or why not, since when, memory
+  npm run stop                   end a detached stack
+  npm run uninstall              end it, and delete data and caches (asks; --yes)
+
+요약: npm start 로 카프카, PostgreSQL, Redis 와 모든 서비스를 이 컴퓨터에서 시작하고 차트 페이지 주소를 출력합니다.
+  --exchange simulator 는 모의 거래소, replay:<파일> 은 녹화 재생, --port 는 페이지 포트, --data 는 데이터 폴더,
+  --reset 은 데이터 삭제 후 시작, --detach 는 백그라운드 실행(종료: npm run stop)입니다. Ctrl-C 로 모두 종료됩니다.
+`;

@@ -1,0 +1,92 @@
+import { join } from "node:path";
+import { databaseName, type Namespace } from "#core/namespace.ts";
+import { permissionsOf, SERVICE_NAMES, type ServiceName } from "../../services/permissions.ts";
+import type { ExchangeAddress, ExchangeKind } from "./exchange_choice.ts";
+import type { Part } from "./part.ts";
+import type { Ports } from "./ports.ts";
+import { postgresUrl } from "./postgres_server.ts";
+import type { Runtime } from "./runtime.ts";
+import type { Secrets } from "./secrets.ts";
+
+export interface ServicesOptions {
+  readonly checkout: string;
+  readonly runtime: Runtime;
+  readonly namespace: Namespace;
+  readonly kafka: string;
+  readonly redis: string;
+  readonly ports: Required<Ports>;
+  readonly secrets: Secrets;
+  readonly exchange: ExchangeAddress & { readonly kind: ExchangeKind };
+  readonly markets: string;
+  readonly webRoot: string;
+  readonly logLevel: string;
+}
+
+/** The three services, each with its settings and no permission beyond what these need. */
+export function serviceParts(options: ServicesOptions): Part[] {
+  return SERVICE_NAMES.map((name) => {
+    const env = { ...settingsOf(name, options), ...options.runtime.env };
+    const main = join(options.checkout, "services", name, "main.ts");
+    return {
+      name,
+      ...options.runtime.command(permissionsOf(name, env), main),
+      env,
+      cwd: options.checkout,
+      stopSignal: "SIGTERM",
+      ready: () => isReady(opsUrl(name, options.ports)),
+    };
+  });
+}
+
+/** Base address of a service's operator's port. */
+export function opsUrl(name: ServiceName, ports: Required<Ports>): string {
+  return `http://127.0.0.1:${ports[`${name}Ops`]}`;
+}
+
+function settingsOf(name: ServiceName, options: ServicesOptions): Record<string, string> {
+  const { namespace, ports, secrets, exchange } = options;
+  const database = (role: string, password: string) =>
+    postgresUrl(ports.postgres, role, password, databaseName(namespace));
+  const common = {
+    NAMESPACE: namespace,
+    KAFKA_BROKERS: options.kafka,
+    OPS_HOST: "127.0.0.1",
+    OPS_PORT: String(ports[`${name}Ops`]),
+    LOG_LEVEL: options.logLevel,
+  };
+  switch (name) {
+    case "ingest":
+      return {
+        ...common,
+        EXCHANGE_KIND: exchange.kind,
+        EXCHANGE_WS_URL: exchange.ws,
+        EXCHANGE_REST_URL: exchange.rest,
+        MARKETS: options.markets,
+      };
+    case "persist":
+      return {
+        ...common,
+        POSTGRES_URL: database("stofka_persist", secrets.postgresPersist),
+        REDIS_URL: options.redis,
+        SECONDS_KEPT_DAYS: "0",
+      };
+    case "stream":
+      return {
+        ...common,
+        EXCHANGE_KIND: exchange.kind,
+        POSTGRES_URL: database("stofka_stream", secrets.postgresStream),
+        REDIS_URL: options.redis,
+        HTTP_HOST: "127.0.0.1",
+        HTTP_PORT: String(ports.page),
+        WEB_ROOT: options.webRoot,
+      };
+  }
+}
+
+/** Rejects with what /readyz says is missing. */
+export async function isReady(ops: string): Promise<void> {
+  const answer = await fetch(`${ops}/readyz`, { signal: AbortSignal.timeout(2_000) });
+  if (answer.ok) return void await answer.body?.cancel();
+  const { reasons } = await answer.json() as { reasons?: readonly string[] };
+  throw new Error(reasons?.join("; ") ?? `/readyz answers ${answer.status}`);
+}

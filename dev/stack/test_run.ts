@@ -1,0 +1,140 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { spawn, spawnSync } from "node:child_process";
+import { Failure } from "#core/failure.ts";
+import type { Context } from "./context.ts";
+import { assertDiskSpace } from "./data_folder.ts";
+import type { Options } from "./options.ts";
+import { choosePorts } from "./ports.ts";
+import { preparePrograms, serverPrograms } from "./prepare.ts";
+import { onPath } from "./programs.ts";
+import { makeSecrets } from "./secrets.ts";
+import { postgresHome } from "./server_user.ts";
+import { SERVER_PARTS, SERVER_PORTS, startServers } from "./servers.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { Need } from "./system_packages.ts";
+
+/** The database of the tests' server in which pg_cron works. */
+const TEST_DATABASE = "stofka_test";
+
+/**
+ * Runs the tests against one set of real servers in a temporary folder, with the pinned Node first on the PATH. Test files
+ * find the servers in STOFKA_TEST_SERVERS. Resolves with the runner's exit code; nothing is left behind.
+ */
+export async function testRun(options: Options, context: Context): Promise<number> {
+  const { environment, progress, signal, uid, checkout } = context;
+  const bin = join(checkout, "node_modules", ".bin");
+  const programs = await preparePrograms(context, {
+    yes: true,
+    install: options.install,
+    furtherNeeds: testNeeds(environment, bin),
+  });
+  assertDiskSpace(tmpdir());
+  const folder = mkdtempSync(join(tmpdir(), "stofka-test-"));
+  const supervisor = new Supervisor({
+    folder,
+    environment,
+    onEnd: ({ part, how, log, lastLines }) =>
+      progress.say(`  ! ${part} ended (${how}); its log ${log} ends:\n${lastLines.join("\n")}`),
+  });
+  const home = postgresHome(folder, undefined, uid);
+  const end = () => supervisor.end([{ names: SERVER_PARTS, graceMs: 5_000 }]);
+  const stopEarly = () => void end();
+  signal.addEventListener("abort", stopEarly, { once: true });
+  try {
+    const found = await serverPrograms(programs, context, (job) => supervisor.run(job));
+    const servers = await startServers(
+      {
+        folder,
+        ports: await choosePorts(SERVER_PORTS, {}),
+        secrets: makeSecrets(),
+        programs: found,
+        database: TEST_DATABASE,
+        postgres: home,
+        // A throw-away cluster needs no disk to believe in.
+        postgresSettings: { fsync: "off", synchronous_commit: "off", full_page_writes: "off" },
+      },
+      supervisor,
+      progress.step,
+    );
+    return await runVitest(options.rest, {
+      ...environment,
+      PATH: `${bin}${delimiter}${environment["PATH"] ?? ""}`,
+      STOFKA_TEST_SERVERS: JSON.stringify({
+        kafka: servers.kafka,
+        postgres: servers.postgresSuperuser,
+        postgresOwner: servers.postgresOwner,
+        redis: servers.redis,
+        kafkaHome: found.kafkaJars,
+        javaHome: dirname(dirname(found.java)),
+        postgresBin: found.postgresBin,
+        redisServer: found.redis,
+      }),
+    }, context);
+  } finally {
+    signal.removeEventListener("abort", stopEarly);
+    await end();
+    rmSync(folder, { recursive: true, force: true });
+    if (home.user.kind === "postgres") {
+      rmSync(dirname(home.folder), { recursive: true, force: true });
+    }
+  }
+}
+
+/** What only tests need of the system: a browser that shows Korean, and what the pinned Node is linked with. */
+function testNeeds(
+  environment: Readonly<Record<string, string | undefined>>,
+  bin: string,
+): Need[] {
+  const needs: Need[] = [];
+  if (onPath(environment, "chromium") === undefined) needs.push("chromium");
+  const fonts = spawnSync("fc-list", [":lang=ko", "family"], { encoding: "utf8" });
+  if ((fonts.stdout ?? "").trim() === "") needs.push("koreanFont");
+  const node = spawnSync(join(bin, "node"), ["--version"], { encoding: "utf8" });
+  if (node.stderr?.includes("libatomic")) needs.push("libatomic");
+  else if (node.status !== 0) {
+    throw new Failure(
+      "node_missing",
+      `the pinned Node in ${bin}/node does not run: ${
+        node.error?.message ?? node.stderr
+      }; this platform may have none, see tests/node/package.json`,
+    );
+  }
+  return needs;
+}
+
+/**
+ * The runner in our own process group and on our own terminal, so that it may show colours and Ctrl-C reaches it. It is
+ * ended when we are asked to end.
+ */
+function runVitest(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+  { checkout, signal }: Context,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(
+      "node",
+      [join(checkout, "node_modules/vitest/vitest.mjs"), "run", ...args],
+      {
+        cwd: checkout,
+        env: environment as NodeJS.ProcessEnv,
+        stdio: "inherit",
+      },
+    );
+    let hardEnd: ReturnType<typeof setTimeout> | undefined;
+    const onAbort = () => {
+      child.kill("SIGTERM");
+      hardEnd = setTimeout(() => child.kill("SIGKILL"), 4_000);
+    };
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      clearTimeout(hardEnd);
+      signal.removeEventListener("abort", onAbort);
+      resolve(code ?? 1);
+    });
+  });
+}

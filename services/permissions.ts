@@ -1,0 +1,88 @@
+/**
+ * What each service may do under Deno: exactly the hosts of its settings, its settings' names, and the few facts that its
+ * packages ask of the system. No service may start a program, write a file, or load native code; the page's folder is the only
+ * one that is read. The local stack and the tests start the services with these, and so do the images.
+ */
+export function permissionsOf(
+  service: ServiceName,
+  settings: Readonly<Record<string, string>>,
+): readonly string[] {
+  const hosts = [...new Set(hostsOf(settings))];
+  const reads = settings["WEB_ROOT"];
+  return [
+    `--allow-net=${hosts.join(",")}`,
+    `--allow-env=${
+      [...COMMON_SETTINGS, ...OWN_SETTINGS[service], ...READ_BY_PACKAGES].join(",")
+    }`,
+    `--allow-sys=${SYSTEM_FACTS.join(",")}`,
+    ...(reads === undefined || reads === "" ? [] : [`--allow-read=${reads}`]),
+  ];
+}
+
+export const SERVICE_NAMES = ["ingest", "persist", "stream"] as const;
+export type ServiceName = (typeof SERVICE_NAMES)[number];
+
+const COMMON_SETTINGS = ["NAMESPACE", "KAFKA_BROKERS", "OPS_HOST", "OPS_PORT", "LOG_LEVEL"];
+
+/** A setting that is not named here cannot be read, not even to find that it is absent. */
+const OWN_SETTINGS: Readonly<Record<ServiceName, readonly string[]>> = {
+  ingest: [
+    "EXCHANGE_KIND",
+    "EXCHANGE_WS_URL",
+    "EXCHANGE_REST_URL",
+    "MARKETS",
+    "MARKET_LIST_EVERY_S",
+    "OUTBOX_MIB",
+    "OUTBOX_RECORDS",
+  ],
+  persist: ["POSTGRES_URL", "REDIS_URL", "SECONDS_KEPT_DAYS"],
+  stream: [
+    "EXCHANGE_KIND",
+    "POSTGRES_URL",
+    "REDIS_URL",
+    "HTTP_HOST",
+    "HTTP_PORT",
+    "HTTP_ALLOWED_HOSTS",
+    "HTTP_PROXY_TRUSTED",
+    "WEB_ROOT",
+    "SSE_CLIENTS_MAX",
+    "SSE_CLIENTS_PER_ADDRESS_MAX",
+    "SSE_UNSENT_BYTES_MAX",
+    "SSE_BEHIND_MS_MAX",
+    "TAIL_ROWS_MAX",
+  ],
+};
+
+const READ_BY_PACKAGES: readonly string[] = [];
+
+const SYSTEM_FACTS: readonly string[] = ["hostname"];
+
+/** `host:port` of everything a service talks to or listens on. */
+function hostsOf(settings: Readonly<Record<string, string>>): string[] {
+  const hosts = (settings["KAFKA_BROKERS"] ?? "").split(",");
+  for (const name of ["EXCHANGE_WS_URL", "EXCHANGE_REST_URL", "POSTGRES_URL", "REDIS_URL"]) {
+    const value = settings[name];
+    if (value !== undefined) hosts.push(hostAndPort(value));
+  }
+  for (const name of ["OPS", "HTTP"]) {
+    const port = settings[`${name}_PORT`];
+    if (port !== undefined) hosts.push(`${settings[`${name}_HOST`] ?? "127.0.0.1"}:${port}`);
+  }
+  return hosts.filter((host) => host !== "");
+}
+
+const PORTS: Readonly<Record<string, number>> = {
+  "ws:": 80,
+  "http:": 80,
+  "wss:": 443,
+  "https:": 443,
+  "postgres:": 5432,
+  "postgresql:": 5432,
+  "redis:": 6379,
+  "rediss:": 6379,
+};
+
+function hostAndPort(url: string): string {
+  const { protocol, hostname, port } = new URL(url);
+  return `${hostname}:${port === "" ? PORTS[protocol] : port}`;
+}
