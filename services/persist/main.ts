@@ -2,12 +2,16 @@ import { consumeGroup } from "#adapters/kafka/consumer.ts";
 import { KafkaProducer } from "#adapters/kafka/producer.ts";
 import { opsServer } from "#adapters/ops_server.ts";
 import { postgresClient } from "#adapters/postgres.ts";
+import { redisClient } from "#adapters/redis.ts";
 import { runService } from "#adapters/service.ts";
 import { groupName, topicName } from "#core/namespace.ts";
+import { redisKeys } from "#core/redis_keys.ts";
 import { PARTITIONS, TOPICS } from "#core/topics.ts";
 import { persistSettings } from "./config.ts";
 import { deadLetter } from "./dead_letter.ts";
 import { History } from "./history.ts";
+import { housekeeping } from "./housekeeping.ts";
+import { Latest } from "./latest.ts";
 import { PersistMetrics } from "./metrics.ts";
 import { persist } from "./persist.ts";
 import { readBatch, type RecordKind } from "./read_batch.ts";
@@ -36,6 +40,24 @@ await runService("persist", ({ log, registry, environment }) => {
     [topicName(namespace, TOPICS.ticker), "ticker"],
     [topicName(namespace, TOPICS.listing), "listing"],
   ]);
+  const latest = new Latest({
+    redis: redisClient({
+      url: settings.redisUrl,
+      connectionName: "stofka-persist",
+      commandTimeoutMs: 500,
+    }, log),
+    keys: redisKeys(namespace),
+    chance: Math.random,
+    observe: {
+      wrote: (kind, count) => metrics.redisWrote(kind, count),
+      failed: (reason) => {
+        metrics.redisFailed();
+        log.warn({ event: "redis_away", reason }, "Redis did not take the latest states");
+      },
+      returned: (staleMarkets) =>
+        log.info({ event: "redis_back", staleMarkets }, "Redis takes the latest states again"),
+    },
+  });
   let postgresAway: string | null = "not asked yet";
   let consuming = false;
 
@@ -71,12 +93,29 @@ await runService("persist", ({ log, registry, environment }) => {
         await producer.send(refusals.map((refusal) => deadLetter(namespace, refusal)), signal);
       },
     },
-    latest: { put: async () => {} },
+    latest,
     observe: metrics.observe,
   }, { rowsMax: 10_000, batchesMax: 2 * PARTITIONS + 1 });
 
+  metrics.watch(registry, {
+    waiting: () => worker.waiting,
+    redisPending: () => latest.pending,
+    redisStale: () => latest.staleMarkets,
+  });
+
   return [
     worker,
+    latest,
+    housekeeping({
+      database,
+      keptDays: secondsKeptDays,
+      nowMs: Date.now,
+      onSwept: (swept) => {
+        metrics.droppedDays(swept.days);
+        log.info({ event: "swept", ...swept }, "what is no longer kept was removed");
+      },
+      onAway: (reason) => log.warn({ event: "sweep_postponed", reason }, "swept again in a minute"),
+    }),
     {
       name: "consumer",
       run: (signal) =>

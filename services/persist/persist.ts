@@ -1,6 +1,5 @@
 import type { BatchHandler } from "#adapters/kafka/records.ts";
 import type { ConsumedBatch } from "#adapters/kafka/records.ts";
-import type { Worker } from "#core/lifecycle.ts";
 import { GroupCommit } from "./group_commit.ts";
 import type { Stored } from "./history.ts";
 import { mergeWork, type Refusal, rowsOf, type Work } from "./work.ts";
@@ -38,7 +37,7 @@ export interface PersistLimits {
 export function persist(
   ports: PersistPorts,
   limits: PersistLimits,
-): { readonly handle: BatchHandler; readonly worker: Worker } {
+): { readonly handle: BatchHandler; readonly worker: GroupCommit<Work> } {
   const transactions = new GroupCommit<Work>({
     name: "persist",
     sizeOf: rowsOf,
