@@ -1,6 +1,6 @@
 /**
- * What each service may do under Deno: exactly the hosts of its settings, its settings' names, and the few facts that its
- * packages ask of the system. No service may start a program, write a file, or load native code; the page's folder is the only
+ * What each service may do under Deno: talk to and listen on exactly the hosts of its settings, read its settings, and ask the
+ * few facts of the system that its packages want. No service may start a program, write a file, or load native code; the page's folder is the only
  * one that is read. The local stack and the tests start the services with these, and so do the images.
  */
 export function permissionsOf(
@@ -11,9 +11,9 @@ export function permissionsOf(
   const reads = settings["WEB_ROOT"];
   return [
     `--allow-net=${hosts.join(",")}`,
-    `--allow-env=${
-      [...COMMON_SETTINGS, ...OWN_SETTINGS[service], ...READ_BY_PACKAGES].join(",")
-    }`,
+    USES_IOREDIS[service]
+      ? "--allow-env"
+      : `--allow-env=${[...INGEST_SETTINGS, ...READ_BY_PACKAGES].join(",")}`,
     `--allow-sys=${SYSTEM_FACTS.join(",")}`,
     ...(reads === undefined || reads === "" ? [] : [`--allow-read=${reads}`]),
   ];
@@ -22,39 +22,44 @@ export function permissionsOf(
 export const SERVICE_NAMES = ["ingest", "persist", "stream"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
-const COMMON_SETTINGS = ["NAMESPACE", "KAFKA_BROKERS", "OPS_HOST", "OPS_PORT", "LOG_LEVEL"];
-
-/** A setting that is not named here cannot be read, not even to find that it is absent. */
-const OWN_SETTINGS: Readonly<Record<ServiceName, readonly string[]>> = {
-  ingest: [
-    "EXCHANGE_KIND",
-    "EXCHANGE_WS_URL",
-    "EXCHANGE_REST_URL",
-    "MARKETS",
-    "MARKET_LIST_EVERY_S",
-    "OUTBOX_MIB",
-    "OUTBOX_RECORDS",
-  ],
-  persist: ["POSTGRES_URL", "REDIS_URL", "SECONDS_KEPT_DAYS"],
-  stream: [
-    "EXCHANGE_KIND",
-    "POSTGRES_URL",
-    "REDIS_URL",
-    "HTTP_HOST",
-    "HTTP_PORT",
-    "HTTP_ALLOWED_HOSTS",
-    "HTTP_PROXY_TRUSTED",
-    "WEB_ROOT",
-    "SSE_CLIENTS_MAX",
-    "SSE_CLIENTS_PER_ADDRESS_MAX",
-    "SSE_UNSENT_BYTES_MAX",
-    "SSE_BEHIND_MS_MAX",
-    "TAIL_ROWS_MAX",
-  ],
+/**
+ * ioredis lists all variables when it is loaded (its package `debug` looks for DEBUG_…), and Deno allows the list only to who
+ * may read all. So what these services may see is bounded by what they are given: their settings and little else.
+ */
+const USES_IOREDIS: Readonly<Record<ServiceName, boolean>> = {
+  ingest: false,
+  persist: true,
+  stream: true,
 };
 
-const READ_BY_PACKAGES: readonly string[] = [];
+/** A variable that is not named cannot be read, not even to find that it is absent. */
+const INGEST_SETTINGS: readonly string[] = [
+  "NAMESPACE",
+  "KAFKA_BROKERS",
+  "OPS_HOST",
+  "OPS_PORT",
+  "LOG_LEVEL",
+  "EXCHANGE_KIND",
+  "EXCHANGE_WS_URL",
+  "EXCHANGE_REST_URL",
+  "MARKETS",
+  "MARKET_LIST_EVERY_S",
+  "OUTBOX_MIB",
+  "OUTBOX_RECORDS",
+];
 
+const READ_BY_PACKAGES: readonly string[] = [
+  "NODE_ENV",
+  "NODE_V8_COVERAGE",
+  "WS_NO_BUFFER_UTIL",
+  "WS_NO_UTF_8_VALIDATE",
+  "KAFKAJS_LOG_LEVEL",
+  "KAFKAJS_NO_PARTITIONER_WARNING",
+  "KAFKAJS_DEBUG_PROTOCOL_BUFFERS",
+  "KAFKAJS_DEBUG_EXTENDED_PROTOCOL_BUFFERS",
+];
+
+/** Deno's own, as the packages ask for them: the host's name goes into each line of the log. */
 const SYSTEM_FACTS: readonly string[] = ["hostname"];
 
 /** `host:port` of everything a service talks to or listens on. */
