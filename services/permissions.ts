@@ -11,9 +11,8 @@ export function permissionsOf(
   const reads = settings["WEB_ROOT"];
   return [
     `--allow-net=${hosts.join(",")}`,
-    USES_IOREDIS[service]
-      ? "--allow-env"
-      : `--allow-env=${[...INGEST_SETTINGS, ...READ_BY_PACKAGES].join(",")}`,
+    `--allow-env=${[...COMMON_SETTINGS, ...OWN_SETTINGS[service]].join(",")}`,
+    "--ignore-env",
     `--allow-sys=${SYSTEM_FACTS.join(",")}`,
     ...(reads === undefined || reads === "" ? [] : [`--allow-read=${reads}`]),
   ];
@@ -23,41 +22,38 @@ export const SERVICE_NAMES = ["ingest", "persist", "stream"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
 
 /**
- * ioredis lists all variables when it is loaded (its package `debug` looks for DEBUG_…), and Deno allows the list only to who
- * may read all. So what these services may see is bounded by what they are given: their settings and little else.
+ * The settings of each. Any other variable of the environment looks absent (`--ignore-env`), since packages ask for many:
+ * ioredis even lists all of them, which would otherwise need the permission to read all.
  */
-const USES_IOREDIS: Readonly<Record<ServiceName, boolean>> = {
-  ingest: false,
-  persist: true,
-  stream: true,
+const OWN_SETTINGS: Readonly<Record<ServiceName, readonly string[]>> = {
+  ingest: [
+    "EXCHANGE_KIND",
+    "EXCHANGE_WS_URL",
+    "EXCHANGE_REST_URL",
+    "MARKETS",
+    "MARKET_LIST_EVERY_S",
+    "OUTBOX_MIB",
+    "OUTBOX_RECORDS",
+  ],
+  persist: ["POSTGRES_URL", "REDIS_URL", "SECONDS_KEPT_DAYS"],
+  stream: [
+    "EXCHANGE_KIND",
+    "POSTGRES_URL",
+    "REDIS_URL",
+    "HTTP_HOST",
+    "HTTP_PORT",
+    "HTTP_ALLOWED_HOSTS",
+    "HTTP_PROXY_TRUSTED",
+    "WEB_ROOT",
+    "SSE_CLIENTS_MAX",
+    "SSE_CLIENTS_PER_ADDRESS_MAX",
+    "SSE_UNSENT_BYTES_MAX",
+    "SSE_BEHIND_MS_MAX",
+    "TAIL_ROWS_MAX",
+  ],
 };
 
-/** A variable that is not named cannot be read, not even to find that it is absent. */
-const INGEST_SETTINGS: readonly string[] = [
-  "NAMESPACE",
-  "KAFKA_BROKERS",
-  "OPS_HOST",
-  "OPS_PORT",
-  "LOG_LEVEL",
-  "EXCHANGE_KIND",
-  "EXCHANGE_WS_URL",
-  "EXCHANGE_REST_URL",
-  "MARKETS",
-  "MARKET_LIST_EVERY_S",
-  "OUTBOX_MIB",
-  "OUTBOX_RECORDS",
-];
-
-const READ_BY_PACKAGES: readonly string[] = [
-  "NODE_ENV",
-  "NODE_V8_COVERAGE",
-  "WS_NO_BUFFER_UTIL",
-  "WS_NO_UTF_8_VALIDATE",
-  "KAFKAJS_LOG_LEVEL",
-  "KAFKAJS_NO_PARTITIONER_WARNING",
-  "KAFKAJS_DEBUG_PROTOCOL_BUFFERS",
-  "KAFKAJS_DEBUG_EXTENDED_PROTOCOL_BUFFERS",
-];
+const COMMON_SETTINGS = ["NAMESPACE", "KAFKA_BROKERS", "OPS_HOST", "OPS_PORT", "LOG_LEVEL"];
 
 /** Deno's own, as the packages ask for them: the host's name goes into each line of the log. */
 const SYSTEM_FACTS: readonly string[] = ["hostname"];
