@@ -58,8 +58,8 @@ export class Fields {
   }
 }
 
-/** 9999-12-31: PostgreSQL and `Date` both hold it, and nothing real is later. */
-const TIME_MS_MAX = 253_402_300_799_999;
+/** The year 5188: the latest time a revision can hold (36⁹ − 1 ms), which PostgreSQL and `Date` hold too. */
+const TIME_MS_MAX = 101_559_956_668_415;
 
 const UTC_SECOND = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)$/;
 
@@ -72,7 +72,8 @@ const UTC_SECOND = /^(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)$/;
 export function utcSecondMs(text: string): number {
   const match = UTC_SECOND.exec(text);
   const ms = match === null ? NaN : Date.parse(`${text}Z`);
-  if (Number.isNaN(ms)) {
+  // Date.parse takes 02-30 for 03-02, and 24:00:00 for the next day
+  if (match === null || new Date(ms).getUTCDate() !== Number(match[3])) {
     throw new Failure(
       "time_invalid",
       `${shown(text)} is not a UTC time such as 2025-01-02T04:28:05`,

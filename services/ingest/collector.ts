@@ -10,6 +10,7 @@ import type { Connection, LinkEvent } from "./link.ts";
 import { listingChanges, type MarketList } from "./market_list.ts";
 import type { IngestGauges, IngestMetrics } from "./metrics.ts";
 import type { Outbox } from "./outbox.ts";
+import { Pulse } from "./pulse.ts";
 import type { RecordMaker } from "./records.ts";
 import { acceptedMarkets, listFrame, subscribeFrame } from "./subscription.ts";
 
@@ -32,14 +33,19 @@ interface Asked {
   readonly atSteadyMs: number;
   /** Markets that sent something since. */
   readonly seen: Set<Market>;
+  /** Whether the exchange was asked what it accepted. */
+  listed: boolean;
   /** Whether it is known what the exchange accepted: the session is open. */
   settled: boolean;
 }
 
-/** How long the exchange may take to say what it accepted, before what arrived decides. Snapshots took 172–354 ms. */
+/** A first snapshot shows that the subscription took effect (after 172–354 ms); without one it is asked about after this. */
+const LIST_MS = 1_000;
+
+/** How long the exchange may take to say what it accepted, before what arrived decides. */
 const ANSWER_MS_MAX = 3_000;
 
-/** The exchange takes 100 messages a minute of a connection; a subscription is two. */
+/** The exchange takes 5 messages a second and 100 a minute of a connection; a subscription is two. */
 const ASK_EVERY_MS_MIN = 5_000;
 
 /** A session that ended because Kafka was away is followed by the next when so much of the outbox is free again. */
@@ -49,11 +55,11 @@ const LOAD_MAX_TO_ASK = 0.5;
  * What ingest knows, and what it does about each event: frames go to Kafka as they are, and once a second the marks say
  * what is covered. Everything is synchronous; waiting is left to the link and the outbox.
  *
- * A session begins when the exchange has said what it accepted of the subscribe frame (`LIST_SUBSCRIPTIONS`, answered in
- * the order of its socket), or, if it never says, {@link ANSWER_MS_MAX} later with the markets that sent their snapshot.
- * Earlier would be a claim without evidence: the frame's sending proves nothing, and after a second subscribe frame the
- * next elements may still be of the first. What lies before is healed by REST, the second in progress by its own frame at
- * its end, which carries the whole second.
+ * A session begins when the exchange has said what it accepted of the subscribe frame (`LIST_SUBSCRIPTIONS`, asked after
+ * the first snapshot: before it, the answer is of the subscription before), or, if it never says, {@link ANSWER_MS_MAX}
+ * later with the markets that sent something. Earlier would be a claim without evidence: the frame's sending proves
+ * nothing, and after a second subscribe frame the next elements may still be of the first. What lies before is healed by
+ * REST, the second in progress by its own frame at its end, which carries the whole second.
  */
 export class Collector {
   readonly #ports: CollectorPorts;
@@ -63,6 +69,8 @@ export class Collector {
   #askedAtSteadyMs = -Infinity;
   #wanted: readonly Market[] = [];
   #published: MarketList = new Map();
+  readonly #pulse = new Pulse();
+  #beat = false;
   /** When the link last proved that nothing sent earlier is still on its way, ms. */
   #proofMs = 0;
   #frameAtSteadyMs: number;
@@ -82,7 +90,7 @@ export class Collector {
       case "frame":
         return this.#frame(event.atMs, event.bytes);
       case "pong":
-        this.#proofMs = event.atMs;
+        if (this.#pulse.silence === "chance") this.#proofMs = event.atMs;
         this.#pongAtSteadyMs = this.#ports.clock.steadyMs();
         return;
       case "down":
@@ -107,6 +115,7 @@ export class Collector {
   tick(): void {
     if (this.#stopped) return;
     const { clock, outbox, metrics } = this.#ports;
+    this.#listen();
     this.#ask();
     this.#settleLate();
     // marks that still wait say as much as newer ones could: nothing behind them is acknowledged yet
@@ -179,6 +188,7 @@ export class Collector {
     const { metrics, log, records, nextFrameId } = this.#ports;
     const id = nextFrameId();
     this.#frameAtSteadyMs = this.#ports.clock.steadyMs();
+    this.#hear();
     metrics.frameBytes.inc(bytes.length);
     let frame: Frame;
     try {
@@ -201,6 +211,7 @@ export class Collector {
         const { kind, market, snapshot, knownAtMs } = frame;
         log.debug({ event: "frame", frame: id, kind, market }, "element received");
         this.#asked?.seen.add(market);
+        if (snapshot) this.#list();
         if (!snapshot && knownAtMs !== null) {
           metrics.receivedAfterSeconds.observe({ kind }, Math.max(0, atMs - knownAtMs) / 1_000);
         }
@@ -245,10 +256,34 @@ export class Collector {
     const ticket = newTicket();
     const atSteadyMs = this.#askedAtSteadyMs = clock.steadyMs();
     const markets = this.#wanted;
-    this.#asked = { ticket, markets, atSteadyMs, seen: new Set(), settled: false };
+    this.#asked = { ticket, markets, atSteadyMs, seen: new Set(), listed: false, settled: false };
+    this.#pulse.restart();
     log.info({ event: "subscribe", session: ticket, markets: markets.length }, "subscribing");
     this.#connection.sendText(subscribeFrame(ticket, markets));
-    this.#connection.sendText(listFrame(ticket));
+  }
+
+  /** Asks once what of the subscription was accepted. */
+  #list(): void {
+    if (this.#asked === null || this.#asked.listed) return;
+    this.#asked.listed = true;
+    this.#connection?.sendText(listFrame(this.#asked.ticket));
+  }
+
+  /** Once a second: a feed that should not be silent may still have lost its source. */
+  #listen(): void {
+    if (this.#asked === null) return;
+    this.#pulse.tick(this.#beat);
+    this.#beat = false;
+    if (this.#pulse.silence === "dead") this.#connection?.end("silent", "pongs, but no frames");
+  }
+
+  /** A frame after a silence that was none of chance: what belongs into it may be missing, and it was not claimed. */
+  #hear(): void {
+    this.#beat = true;
+    if (this.#pulse.silence !== "chance" && this.#asked !== null) {
+      this.#endSession(this.#coverage.link, "silent");
+      this.#pulse.restart();
+    }
   }
 
   #answer(atMs: number, answer: Extract<Frame, { kind: "subscriptions" }>): void {
@@ -263,8 +298,10 @@ export class Collector {
   #settleLate(): void {
     const { clock, log } = this.#ports;
     const asked = this.#asked;
-    if (asked === null || asked.settled || asked.seen.size === 0) return;
-    if (clock.steadyMs() - asked.atSteadyMs < ANSWER_MS_MAX) return;
+    if (asked === null || asked.settled) return;
+    const askedForMs = clock.steadyMs() - asked.atSteadyMs;
+    if (askedForMs >= LIST_MS) this.#list();
+    if (askedForMs < ANSWER_MS_MAX || asked.seen.size === 0) return;
     log.warn({ event: "subscriptions_unanswered" }, "the exchange does not list subscriptions");
     const seen = asked.markets.filter((market) => asked.seen.has(market));
     this.#settle(asked, seen, clock.nowMs());
