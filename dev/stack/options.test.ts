@@ -1,0 +1,98 @@
+import { describe, expect, test } from "vitest";
+import { Failure } from "#core/failure.ts";
+import { HELP, type Options, parseExchange, parseOptions } from "./options.ts";
+
+const read = (args: string[], environment: Record<string, string> = {}): Options =>
+  parseOptions(args, environment, { checkout: "/checkout", folder: "/where/i/stand" });
+
+function refusal(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Failure && error.code === "usage") return error.message;
+    throw error;
+  }
+  throw new Error("was accepted");
+}
+
+test("without flags nothing is asked for, and the data lies in the checkout", () => {
+  expect(read(["start"])).toEqual({
+    command: "start",
+    dataFolder: "/checkout/.stofka",
+    reset: false,
+    detach: false,
+    yes: false,
+    install: true,
+    help: false,
+    rest: [],
+  });
+});
+
+test("every flag is read; named paths start where the user stands, not in the checkout", () => {
+  const args =
+    "--exchange replay:a/b.0 --markets KRW-BTC,KRW-ETH --port 9000 --data d --reset --detach --yes --no-install";
+  expect(read(["start", ...args.split(" ")])).toEqual({
+    command: "start",
+    exchange: { kind: "replay", file: "/where/i/stand/a/b.0" },
+    markets: "KRW-BTC,KRW-ETH",
+    port: 9000,
+    dataFolder: "/where/i/stand/d",
+    reset: true,
+    detach: true,
+    yes: true,
+    install: false,
+    help: false,
+    rest: [],
+  });
+});
+
+test("a command's misspelling and an unknown flag are refused with what is right", () => {
+  expect(refusal(() => read(["strat"]))).toContain("start, stop, status");
+  expect(refusal(() => read(["start", "--prot", "1"]))).toContain("--help");
+});
+
+test("a flag that npm kept for itself is named, with the two hyphens it needs", () => {
+  expect(refusal(() => read(["start"], { npm_config_detach: "true" })))
+    .toBe("npm took --detach for itself; put two hyphens before the flags: npm start -- --detach");
+  expect(refusal(() => read(["stop"], { npm_config_data: "x" }))).toContain(
+    "npm run stop -- --data",
+  );
+});
+
+test.each(["0", "80", "65536", "1e4", "-1", "http"])("port %s is refused", (port) => {
+  expect(refusal(() => read(["start", `--port=${port}`]))).toContain("1024 to 65535");
+});
+
+test("what follows `test` goes to the runner as it is", () => {
+  expect(read(["test", "core", "-t", "x", "--no-install"])).toMatchObject({
+    rest: ["core", "-t", "x"],
+    install: false,
+  });
+});
+
+describe("--exchange", () => {
+  test.each([
+    ["upbit", { kind: "upbit" }],
+    ["simulator", { kind: "simulator" }],
+    ["replay:x", { kind: "replay", file: "/f/x" }],
+    ["https://sg-api.upbit.com", { kind: "other", base: "https://sg-api.upbit.com" }],
+    ["http://127.0.0.1:8123/", { kind: "other", base: "http://127.0.0.1:8123" }],
+  ])("%s", (text, wish) => {
+    expect(parseExchange(text, "/f")).toEqual(wish);
+  });
+
+  test.each(["", "binance", "replay:", "ws://x", "https://x/v1", "https://user@x", "https://x?y"])(
+    "%j is refused",
+    (text) => {
+      expect(refusal(() => parseExchange(text, "/f"))).toContain("upbit, simulator, replay:<file>");
+    },
+  );
+});
+
+test("the help names every flag that is read", () => {
+  for (
+    const flag of ["exchange", "markets", "port", "data", "reset", "detach", "yes", "no-install"]
+  ) {
+    expect(HELP).toContain(`--${flag}`);
+  }
+});
