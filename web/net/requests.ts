@@ -1,0 +1,154 @@
+import { type CandleColumns, type CandlePage, PAGE_ROWS_MAX } from "#core/candle_page.ts";
+import type { Origin } from "#core/candle.ts";
+import { type Decimal, decimal } from "#core/decimal.ts";
+import { type TickerEvent, tickerEventFrom } from "#core/event/ticker_event.ts";
+import { Failure, shown } from "#core/failure.ts";
+import { type Interval, INTERVALS } from "#core/interval.ts";
+import { parseJsonNumbersAsText } from "#core/json_numbers.ts";
+import { type Market, market } from "#core/market.ts";
+import type { Revision } from "#core/revision.ts";
+import type { ServerClock } from "../model/server_clock.ts";
+
+/** A market as the list shows it. */
+export interface ListedMarket {
+  readonly market: Market;
+  readonly koreanName: string;
+  readonly englishName: string;
+}
+
+export interface MarketsAnswer {
+  readonly markets: readonly ListedMarket[];
+  readonly tickers: readonly TickerEvent[];
+}
+
+export interface PageQuery {
+  readonly market: Market;
+  readonly interval: Interval;
+  /** Exclusive end, ms; null asks for the newest rows. */
+  readonly toMs: number | null;
+}
+
+const REQUEST_MS_MAX = 10_000;
+
+export function candlesUrl({ market, interval, toMs }: PageQuery): string {
+  const to = toMs === null ? "" : `&to=${toMs}`;
+  return `/api/candles?market=${market}&interval=${interval}&count=${PAGE_ROWS_MAX}${to}`;
+}
+
+/** The page's questions to the server. Each notes the answer's date on the clock. */
+export class Requests {
+  readonly #clock: ServerClock;
+
+  constructor(clock: ServerClock) {
+    this.#clock = clock;
+  }
+
+  /** @throws Failure `request_failed` (the server's own message where it gave one), or the abort's reason */
+  async page(query: PageQuery, signal: AbortSignal): Promise<CandlePage> {
+    return pageFrom(await this.#json(candlesUrl(query), signal));
+  }
+
+  /** @throws Failure `request_failed`, or the abort's reason */
+  async markets(signal: AbortSignal): Promise<MarketsAnswer> {
+    return marketsFrom(await this.#json("/api/markets", signal));
+  }
+
+  /** Which intervals the server has candles of. @throws Failure `request_failed`, or the abort's reason */
+  async intervals(signal: AbortSignal): Promise<readonly Interval[]> {
+    const said = record(await this.#json("/api/status", signal))["intervals"];
+    const offered = INTERVALS.filter((one) => Array.isArray(said) && said.includes(one));
+    return offered.length > 0 ? offered : ["1s"];
+  }
+
+  async #json(url: string, signal: AbortSignal): Promise<unknown> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS_MAX)]);
+    const sentAtMs = Date.now();
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(url, { signal: limit, cache: "no-store" });
+      this.#clock.note(Date.parse(response.headers.get("date") ?? ""), sentAtMs, Date.now());
+      text = await response.text();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new Failure("request_failed", `${url} gave no answer; is Stofka running?`, error);
+    }
+    if (!response.ok) throw new Failure("request_failed", said(text) ?? `HTTP ${response.status}`);
+    return parseJsonNumbersAsText(text);
+  }
+}
+
+/** @param json as `parseJsonNumbersAsText` reads it */
+export function pageFrom(json: unknown): CandlePage {
+  const page = record(json);
+  const columns = record(page["columns"]);
+  const texts = (name: string): string[] => column(columns, name) as string[];
+  const decimals = (name: string): Decimal[] => texts(name).map(decimal);
+  const times = (name: string): number[] => texts(name).map(Number);
+  const numbers = (name: string): (number | null)[] =>
+    column(columns, name).map((value) => value === null ? null : Number(value));
+  const typed: CandleColumns = {
+    starts_at_ms: times("starts_at_ms"),
+    open: decimals("open"),
+    high: decimals("high"),
+    low: decimals("low"),
+    close: decimals("close"),
+    volume: decimals("volume"),
+    turnover: decimals("turnover"),
+    last_tick_at_ms: times("last_tick_at_ms"),
+    received_at_ms: numbers("received_at_ms"),
+    origin: column(columns, "origin") as (Origin | null)[],
+    revisions: numbers("revisions"),
+    revision: texts("revision") as Revision[],
+    closed: column(columns, "closed") as boolean[],
+    complete: column(columns, "complete") as boolean[],
+    until_ms: times("until_ms"),
+  };
+  const rows = typed.starts_at_ms.length;
+  for (const [name, values] of Object.entries(typed)) {
+    if (values.length !== rows) {
+      throw new Failure("page_invalid", `${name} has ${values.length} of ${rows} rows`);
+    }
+  }
+  return {
+    market: market(String(page["market"])),
+    interval: page["interval"] as Interval,
+    known_until_ms: Number(page["known_until_ms"]),
+    more: page["more"] === true,
+    columns: typed,
+  };
+}
+
+/** @param json as `parseJsonNumbersAsText` reads it */
+export function marketsFrom(json: unknown): MarketsAnswer {
+  const entries = column(record(json), "markets").map(record);
+  return {
+    markets: entries.map((entry) => ({
+      market: market(String(entry["market"])),
+      koreanName: String(entry["korean_name"] ?? entry["market"]),
+      englishName: String(entry["english_name"] ?? entry["market"]),
+    })),
+    tickers: entries.flatMap(({ ticker }) => ticker ? [tickerEventFrom(ticker)] : []),
+  };
+}
+
+/** The message of `{"error": {"name", "message"}}`. */
+function said(text: string): string | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: { message?: unknown } };
+    return typeof error?.message === "string" ? error.message : null;
+  } catch {
+    return null; // an answer from a proxy in between: its status has to do
+  }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
+  throw new Failure("answer_invalid", `${shown(value)} is not an object`);
+}
+
+function column(from: Record<string, unknown>, name: string): unknown[] {
+  const value = from[name];
+  if (Array.isArray(value)) return value;
+  throw new Failure("answer_invalid", `${name} is ${shown(value)}, not a list`);
+}

@@ -1,0 +1,97 @@
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { decodeCandleEvent } from "#core/event/candle_event.ts";
+import { decodeLinkEvent } from "#core/event/link_event.ts";
+import { decodeTail } from "#core/event/tail_event.ts";
+import { decodeTickerEvent } from "#core/event/ticker_event.ts";
+import type { Interval } from "#core/interval.ts";
+import type { Market } from "#core/market.ts";
+import { CandleFeed } from "../model/candle_feed.ts";
+import { type EventSourceLike, followStream } from "../net/follow_stream.ts";
+import type { Requests } from "../net/requests.ts";
+import type { Freshness } from "./freshness.ts";
+import type { MarketBoard } from "./market_board.ts";
+
+export interface StreamPorts {
+  readonly open: (url: string) => EventSourceLike;
+  readonly wakes: EventTarget;
+  readonly nowMs: () => number;
+  readonly chance: () => number;
+}
+
+export interface SessionParts {
+  readonly requests: Requests;
+  readonly board: MarketBoard;
+  readonly freshness: Freshness;
+  readonly streams: StreamPorts;
+}
+
+/** One chosen market and interval: its stream and its candles, until another is chosen. */
+export class ChartSession {
+  readonly feed: CandleFeed;
+  readonly #stop = new AbortController();
+  readonly #version = signal(0);
+  readonly #parts: SessionParts;
+  readonly #rejoins = new EventTarget();
+
+  constructor(market: Market, interval: Interval, parts: SessionParts) {
+    this.#parts = parts;
+    this.feed = new CandleFeed(market, interval, {
+      fetchPage: (toMs, signal) => parts.requests.page({ market, interval, toMs }, signal),
+      chance: parts.streams.chance,
+      onChange: () => this.#changed(),
+    });
+    void followStream({
+      ...parts.streams,
+      url: `/api/stream?markets=${market}&events=candle,ticker,link`,
+      onState: (state) => parts.freshness.stream(state),
+      renewals: this.#rejoins,
+      onEvent: (name, data, connection) => this.#take(name, data, connection),
+    }, this.#stop.signal);
+  }
+
+  /** Grows with each change of the feed. */
+  get version(): ReadonlySignal<number> {
+    return this.#version;
+  }
+
+  pageBack(): void {
+    void this.feed.pageBack(this.#stop.signal);
+  }
+
+  /** Goes back to the newest rows after they gave way to older ones: a new connection, the one way to begin. */
+  rejoin(): void {
+    this.#rejoins.dispatchEvent(new Event("renew"));
+  }
+
+  end(): void {
+    this.#stop.abort();
+  }
+
+  #take(name: string, data: string, connection: AbortSignal): void {
+    const { board, freshness } = this.#parts;
+    if (name === "tail") {
+      const tail = decodeTail(data);
+      freshness.exchange(tail.exchange);
+      if (tail.link !== null) freshness.link(tail.link);
+      for (const ticker of tail.tickers) board.put(ticker);
+      void this.feed.begin(tail.sinceMs, tail.candles, connection);
+    } else if (name === "candle") {
+      const candle = decodeCandleEvent(data);
+      if (candle.market !== this.feed.market) return;
+      freshness.seen(candle.receivedAtMs);
+      this.feed.put(candle);
+    } else if (name === "ticker") {
+      const ticker = decodeTickerEvent(data);
+      freshness.seen(ticker.receivedAtMs);
+      board.put(ticker);
+    } else if (name === "link") {
+      freshness.link(decodeLinkEvent(data));
+    }
+  }
+
+  #changed(): void {
+    this.#version.value++;
+    const { kind } = this.feed.state;
+    this.#parts.freshness.catchingUp(kind === "catching-up" || kind === "failed");
+  }
+}

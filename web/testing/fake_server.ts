@@ -1,0 +1,265 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { readFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import type { Candle } from "#core/candle.ts";
+import { type CandleEvent, encodeCandleEvent } from "#core/event/candle_event.ts";
+import { encodeLinkEvent, type LinkEvent } from "#core/event/link_event.ts";
+import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
+import { encodeTickerEvent } from "#core/event/ticker_event.ts";
+import { marketFilter } from "#core/market.ts";
+import { SECURITY_HEADERS } from "../../services/stream/http/headers.ts";
+import {
+  fakeCandleEvent,
+  type FakeMarket,
+  fakeMarkets,
+  fakeSecond,
+  fakeTicker,
+} from "./fake_market.ts";
+
+/** How long the fake tail reaches back, and how long history does. */
+const TAIL_MS = 60_000;
+const HISTORY_MS = 4 * 3_600_000;
+
+interface Client {
+  readonly response: ServerResponse<IncomingMessage>;
+  readonly wants: (market: FakeMarket["market"]) => boolean;
+  readonly events: ReadonlySet<string>;
+}
+
+/**
+ * What services/stream answers, made of invented candles, with the faults that a page must survive. For tests of the page
+ * alone and for looking at it.
+ */
+export class FakeServer {
+  readonly markets: readonly FakeMarket[];
+  exchange: ExchangeKind = "simulator";
+  link: "up" | "down" = "up";
+  /** No new event is sent, connections stay open: a half-open link. */
+  silent = false;
+  /** Every request but files is refused. */
+  refusing = false;
+  /** Pages know only what was received before so long ago. */
+  pageLagMs = 0;
+  /** Requests seen, newest last; at most a thousand. */
+  readonly requests: string[] = [];
+  readonly #root: string;
+  readonly #server: Server;
+  readonly #clients = new Set<Client>();
+  /** Seconds that were revised, by market and start. */
+  readonly #revised = new Map<string, CandleEvent>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #sentUntilMs = 0;
+
+  constructor(root: string, marketsCount: number) {
+    this.#root = root;
+    this.markets = fakeMarkets(marketsCount);
+    this.#server = createServer((request, response) => void this.#answer(request, response));
+  }
+
+  /** @returns the page's address */
+  async listen(port = 0): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
+    this.#sentUntilMs = floorSecond(Date.now());
+    this.#timer = setInterval(() => this.#tick(), 100);
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.cut();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  get streams(): number {
+    return this.#clients.size;
+  }
+
+  /** Ends every event stream, as a restart of a proxy does. */
+  cut(): void {
+    for (const { response } of this.#clients) response.destroy();
+    this.#clients.clear();
+  }
+
+  /** Revises a second: to more volume, and the close to its high. Sends it when `send` is true. */
+  revise(market: string, startsAtMs: number, send: boolean): CandleEvent | null {
+    const of = this.markets.find((one) => one.market === market)!;
+    const held = this.#second(of, startsAtMs);
+    if (held === null) return null;
+    const { receivedAtMs: _, origin: __, revision: ___, ...candle } = held;
+    const revised: Candle = {
+      ...candle,
+      close: candle.high,
+      lastTickAtMs: candle.lastTickAtMs + 1,
+    };
+    const event = { ...fakeCandleEvent(revised), receivedAtMs: Date.now() };
+    this.#revised.set(`${market} ${startsAtMs}`, event);
+    if (send) this.#send("candle", of.market, encodeCandleEvent(event));
+    return event;
+  }
+
+  #second(of: FakeMarket, startsAtMs: number): CandleEvent | null {
+    const revised = this.#revised.get(`${of.market} ${startsAtMs}`);
+    if (revised !== undefined) return revised;
+    const candle = fakeSecond(of, startsAtMs);
+    return candle === null ? null : fakeCandleEvent(candle);
+  }
+
+  #tick(): void {
+    const untilMs = floorSecond(Date.now());
+    for (; this.#sentUntilMs < untilMs; this.#sentUntilMs += 1_000) {
+      if (this.silent) continue;
+      for (const of of this.markets) {
+        const event = this.#second(of, this.#sentUntilMs);
+        if (event === null) continue;
+        this.#send("candle", of.market, encodeCandleEvent(event));
+        this.#send("ticker", of.market, encodeTickerEvent(fakeTicker(of, Date.now())));
+      }
+      if (this.#sentUntilMs % 5_000 === 0) this.#send("link", null, encodeLinkEvent(this.#link()));
+    }
+  }
+
+  #link(): LinkEvent {
+    const nowMs = Date.now();
+    return { link: this.link, cause: "started", writtenAtMs: nowMs, untilMs: nowMs - 30 };
+  }
+
+  /** Tells of a changed link at once. */
+  setLink(link: "up" | "down"): void {
+    this.link = link;
+    this.#send("link", null, encodeLinkEvent({ ...this.#link(), cause: "closed" }));
+  }
+
+  #send(name: string, market: FakeMarket["market"] | null, data: string): void {
+    for (const { response, wants, events } of this.#clients) {
+      if (!events.has(name) || (market !== null && !wants(market))) continue;
+      response.write(`event: ${name}\ndata: ${data}\n\n`);
+    }
+  }
+
+  async #answer(
+    request: IncomingMessage,
+    response: ServerResponse<IncomingMessage>,
+  ): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
+    if (this.requests.push(`${request.url}`) > 1_000) this.requests.shift();
+    if (!pathname.startsWith("/api/")) return await this.#file(pathname, response);
+    if (this.refusing) {
+      return json(response, 503, { error: { name: "away", message: "the fake server refuses" } });
+    }
+    if (pathname === "/api/stream") return this.#stream(searchParams, response);
+    if (pathname === "/api/candles") return this.#page(searchParams, response);
+    if (pathname === "/api/status") return json(response, 200, { exchange: this.exchange });
+    if (pathname === "/api/markets") return this.#list(response);
+    json(response, 404, { error: { name: "not_found", message: "no such address" } });
+  }
+
+  #stream(query: URLSearchParams, response: ServerResponse<IncomingMessage>): void {
+    const nowMs = Date.now();
+    const wants = marketFilter(query.get("markets") ?? "all");
+    const events = new Set((query.get("events") ?? "ticker,candle,link").split(","));
+    response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+    const wanted = this.markets.filter(({ market }) => wants(market));
+    const candles: string[] = [];
+    if (events.has("candle")) {
+      for (const of of wanted) {
+        for (let ms = floorSecond(nowMs - TAIL_MS); ms < this.#sentUntilMs; ms += 1_000) {
+          const event = this.#second(of, ms);
+          if (event !== null) candles.push(encodeCandleEvent(event));
+        }
+      }
+    }
+    const tail = encodeTail({
+      sinceMs: nowMs - TAIL_MS,
+      exchange: this.exchange,
+      link: encodeLinkEvent(this.#link()),
+      tickers: events.has("ticker")
+        ? wanted.map((of) => encodeTickerEvent(fakeTicker(of, nowMs)))
+        : [],
+      candles,
+    });
+    response.write(`event: tail\ndata: ${tail}\n\n`);
+    const client = { response, wants, events };
+    this.#clients.add(client);
+    response.on("close", () => this.#clients.delete(client));
+  }
+
+  #page(query: URLSearchParams, response: ServerResponse<IncomingMessage>): void {
+    const of = this.markets.find(({ market }) => market === query.get("market"));
+    if (of === undefined) {
+      return json(response, 404, { error: { name: "market_unknown", message: "unknown" } });
+    }
+    const nowMs = Date.now();
+    const knownUntilMs = nowMs - this.pageLagMs - 300;
+    const oldestMs = floorSecond(nowMs - HISTORY_MS);
+    const count = Number(query.get("count") ?? 200);
+    const rows: CandleEvent[] = [];
+    let ms = Math.min(Number(query.get("to") ?? Infinity), floorSecond(knownUntilMs)) - 1_000;
+    for (; ms >= oldestMs && rows.length < count; ms -= 1_000) {
+      const event = this.#second(of, ms);
+      if (event !== null) rows.push(event);
+    }
+    rows.reverse();
+    const list = (value: (row: CandleEvent) => string | number | boolean): string =>
+      `[${rows.map(value).join(",")}]`;
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(
+      `{"market":"${of.market}","interval":"1s","known_until_ms":${knownUntilMs},"more":${
+        ms >= oldestMs
+      },"columns":{"starts_at_ms":${list((row) => row.startsAtMs)},"open":${
+        list((row) => row.open)
+      },"high":${list((row) => row.high)},"low":${list((row) => row.low)},"close":${
+        list((row) => row.close)
+      },"volume":${list((row) => row.volume)},"turnover":${
+        list((row) => row.turnover)
+      },"last_tick_at_ms":${list((row) => row.lastTickAtMs)},"received_at_ms":${
+        list((row) => row.receivedAtMs)
+      },"origin":${list((row) => `"${row.origin}"`)},"revisions":${
+        list((row) => this.#revised.has(`${of.market} ${row.startsAtMs}`) ? 1 : 0)
+      },"revision":${list((row) => `"${row.revision}"`)},"closed":${list(() => true)},"complete":${
+        list(() => true)
+      },"until_ms":${list((row) => row.startsAtMs + 1_000)}}}`,
+    );
+  }
+
+  #list(response: ServerResponse<IncomingMessage>): void {
+    const nowMs = Date.now();
+    const entries = this.markets.map((of) =>
+      `{"market":"${of.market}","korean_name":${JSON.stringify(of.koreanName)},"english_name":${
+        JSON.stringify(of.englishName)
+      },"ticker":${encodeTickerEvent(fakeTicker(of, nowMs))}}`
+    );
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(`{"markets":[${entries.join(",")}]}`);
+  }
+
+  async #file(path: string, response: ServerResponse<IncomingMessage>): Promise<void> {
+    const name = path === "/" ? "/index.html" : path;
+    const types: Record<string, string> = {
+      ".html": "text/html; charset=utf-8",
+      ".js": "text/javascript",
+      ".css": "text/css",
+      ".svg": "image/svg+xml",
+    };
+    try {
+      const body = await readFile(join(this.#root, name));
+      response.writeHead(200, {
+        ...SECURITY_HEADERS,
+        "content-type": types[extname(name)] ?? "application/octet-stream",
+      });
+      response.end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  }
+}
+
+function json(response: ServerResponse<IncomingMessage>, status: number, value: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" });
+  response.end(JSON.stringify(value));
+}
+
+function floorSecond(ms: number): number {
+  return Math.floor(ms / 1_000) * 1_000;
+}
