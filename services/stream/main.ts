@@ -1,5 +1,6 @@
-import { readFileSync } from "node:fs";
 import process from "node:process";
+import { setImmediate } from "node:timers";
+import manifest from "../../package.json" with { type: "json" };
 import { opsServer } from "#adapters/ops_server.ts";
 import { postgresClient } from "#adapters/postgres.ts";
 import { runService } from "#adapters/service.ts";
@@ -14,7 +15,7 @@ import { httpServer } from "./http/server.ts";
 import { StaticFiles } from "./http/static_files.ts";
 import { Intake, REPLICA_TOPICS } from "./kafka/intake.ts";
 import { Positions } from "./kafka/positions.ts";
-import { redisHashes } from "./kafka/redis_hashes.ts";
+import { readHashes } from "./kafka/redis_hashes.ts";
 import { Replica } from "./kafka/replica.ts";
 import { streamMetrics, watchState } from "./metrics.ts";
 import { Hub } from "./sse/hub.ts";
@@ -49,6 +50,11 @@ await runService("stream", async ({ log, registry, environment }) => {
     heartbeatMs: 10_000,
   }, {
     now,
+    monotonicMs: () => performance.now(),
+    later: (run, waitMs) => {
+      if (waitMs <= 0) setImmediate(run);
+      else setTimeout(run, waitMs);
+    },
     chance,
     meter: metrics.hub,
     tail: (wanted) => tailFrame(board, settings.exchange, wanted),
@@ -57,7 +63,7 @@ await runService("stream", async ({ log, registry, environment }) => {
   const replica = new Replica({
     namespace,
     kafka: { brokers: settings.kafkaBrokers, clientId: "stofka-stream" },
-    redis: redisHashes(settings.redisUrl),
+    hashes: (keys) => readHashes(settings.redisUrl, keys, log),
     keys: redisKeys(namespace),
     board,
     positions,
@@ -146,11 +152,8 @@ await runService("stream", async ({ log, registry, environment }) => {
 });
 
 function versions(): Record<string, string> {
-  const { version } = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  ) as { version: string };
   const runtime = process.versions["deno"] === undefined
     ? `node ${process.versions.node}`
     : `deno ${process.versions["deno"]}`;
-  return { stofka: version, runtime };
+  return { stofka: manifest.version, runtime };
 }

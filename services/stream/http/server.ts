@@ -37,19 +37,37 @@ export interface HttpOptions {
   readonly connectionsMax: number;
   readonly measure: (route: string, status: number, seconds: number) => void;
   readonly log: Log;
+  readonly timeouts?: HttpTimeouts;
 }
 
-const TIMEOUTS = { headersMs: 10_000, requestMs: 15_000, idleMs: 60_000, checkMs: 2_000 };
+/** Times after which a connection is closed, ms. */
+export interface HttpTimeouts {
+  /** For the whole head of a request to arrive, and for the whole request. */
+  readonly headersMs: number;
+  readonly requestMs: number;
+  /** Without a byte in either direction; a stream of events is exempt. */
+  readonly idleMs: number;
+  /** How often the above is looked at. */
+  readonly checkMs: number;
+}
+
+const TIMEOUTS: HttpTimeouts = {
+  headersMs: 10_000,
+  requestMs: 15_000,
+  idleMs: 60_000,
+  checkMs: 2_000,
+};
 const HEADER_BYTES_MAX = 16 * 1024;
 
 /** The public port. Every request gets an answer, an error among them as `{"error":{"name","message"}}`. */
 export function httpServer(options: HttpOptions): Server {
+  const timeouts = options.timeouts ?? TIMEOUTS;
   const server = createServer({
     maxHeaderSize: HEADER_BYTES_MAX,
-    headersTimeout: TIMEOUTS.headersMs,
-    requestTimeout: TIMEOUTS.requestMs,
-    keepAliveTimeout: TIMEOUTS.idleMs,
-    connectionsCheckingInterval: TIMEOUTS.checkMs,
+    headersTimeout: timeouts.headersMs,
+    requestTimeout: timeouts.requestMs,
+    keepAliveTimeout: timeouts.idleMs,
+    connectionsCheckingInterval: timeouts.checkMs,
   }, (request, response) => {
     const startedMs = performance.now();
     void handle(options, request, response).then(({ route, status }) => {
@@ -58,7 +76,7 @@ export function httpServer(options: HttpOptions): Server {
   });
   server.maxConnections = options.connectionsMax;
   // one that sends or takes nothing; a stream of events sets its own
-  server.setTimeout(TIMEOUTS.idleMs);
+  server.setTimeout(timeouts.idleMs);
   return server;
 }
 

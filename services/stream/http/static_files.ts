@@ -118,7 +118,7 @@ export class StaticFiles {
 const EMPTY = Buffer.alloc(0);
 
 function isPagePath(path: string): boolean {
-  return /^\/[a-z0-9/-]*$/i.test(path) && !path.startsWith("/assets/");
+  return /^\/[a-z0-9/-]*$/i.test(path) && !/^\/assets(?:\/|$)/.test(path);
 }
 
 function acceptedEncodings(header: string): ReadonlySet<string> {

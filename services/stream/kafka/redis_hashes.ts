@@ -1,16 +1,50 @@
-import { Redis } from "ioredis";
-import type { HashReader } from "./snapshot.ts";
+import type { Log } from "#adapters/log.ts";
+import { pipelined, redisClient } from "#adapters/redis.ts";
+import { Failure } from "#core/failure.ts";
 
-/** Reads hashes from Redis; a server that is away makes a read fail within seconds instead of queueing it. */
-export function redisHashes(url: string): HashReader & { close(): void } {
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    commandTimeout: 2_000,
-    connectTimeout: 2_000,
-    maxRetriesPerRequest: 1,
-    connectionName: "stofka-stream",
-  });
-  // a lost connection is told by the command that needed it
-  redis.on("error", () => {});
-  return { hgetall: (key) => redis.hgetall(key), close: () => redis.disconnect() };
+/** Every field of a hash; empty when there is no such hash. */
+export type Hash = Readonly<Record<string, string>>;
+
+const ANSWER_MS_MAX = 3_000;
+
+/**
+ * Reads hashes of Redis over a connection of its own, which it closes.
+ *
+ * @throws Failure `redis_away` when there is no connection within 3 s, or the command's error
+ */
+export async function readHashes(
+  url: string,
+  keys: readonly string[],
+  log: Log,
+): Promise<readonly Hash[]> {
+  const redis = redisClient(
+    { url, connectionName: "stofka stream", commandTimeoutMs: ANSWER_MS_MAX },
+    log,
+  );
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Failure("redis_away", `no connection to Redis within ${ANSWER_MS_MAX} ms`));
+      }, ANSWER_MS_MAX);
+      redis.once("ready", () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    const answers = await pipelined(redis, keys.map((key) => ["HGETALL", key] as const));
+    return answers.map(hashOf);
+  } finally {
+    redis.disconnect();
+  }
+}
+
+/** RESP2 answers with a flat list, RESP3 with a map. */
+function hashOf(answer: unknown): Hash {
+  if (answer instanceof Map) return Object.fromEntries(answer) as Hash;
+  if (!Array.isArray(answer)) return answer as Hash;
+  const hash: Record<string, string> = {};
+  for (let at = 0; at + 1 < answer.length; at += 2) {
+    hash[answer[at] as string] = answer[at + 1] as string;
+  }
+  return hash;
 }

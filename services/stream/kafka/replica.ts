@@ -12,13 +12,15 @@ import { TOPICS } from "#core/topics.ts";
 import { type Board, TAIL_MS } from "../state/board.ts";
 import { type Intake, REPLICA_TOPICS } from "./intake.ts";
 import type { Positions } from "./positions.ts";
-import { type HashReader, takeSnapshot } from "./snapshot.ts";
+import type { Hash } from "./redis_hashes.ts";
+import { takeSnapshot } from "./snapshot.ts";
 import { startOf } from "./start_plan.ts";
 
 export interface ReplicaOptions {
   readonly namespace: Namespace;
   readonly kafka: KafkaSettings;
-  readonly redis: HashReader;
+  /** Reads hashes of Redis. */
+  readonly hashes: (keys: readonly string[]) => Promise<readonly Hash[]>;
   readonly keys: RedisKeys;
   readonly board: Board;
   readonly positions: Positions;
@@ -34,10 +36,7 @@ export interface ReplicaOptions {
 }
 
 const RETRY = { firstMs: 200, maxMs: 3_000 };
-const REDIS_MS_MAX = 3_000;
 const COMMITTED_EVERY_MS = 2_000;
-/** The broker answers as soon as there is a record; this bounds how long an empty answer is held back. */
-const FETCH_WAIT_MS = 250;
 
 /**
  * Keeps this replica's board equal to the topics: persist's committed offsets, then the snapshot, then every partition from
@@ -85,7 +84,6 @@ export class Replica implements Worker {
           settings: kafka,
           log,
           groupPrefix: groupName(namespace, "stream"),
-          maxWaitMs: FETCH_WAIT_MS,
           positions: () =>
             new Map(
               [...positions.next()].map(([topic, partitions]) => [
@@ -162,15 +160,10 @@ export class Replica implements Worker {
 
   /** @returns whether Redis had the tickers */
   async #snapshot(): Promise<boolean> {
-    const { redis, keys, board, log } = this.#options;
-    const limit = new AbortController();
+    const { hashes, keys, board, log } = this.#options;
     try {
-      const counts = await Promise.race([
-        takeSnapshot(redis, keys, board),
-        sleep(REDIS_MS_MAX, limit.signal).then(() => {
-          throw new Failure("redis_slow", `Redis did not answer within ${REDIS_MS_MAX} ms`);
-        }),
-      ]);
+      const [tickers, candles] = await hashes([keys.tickers, keys.candles]);
+      const counts = takeSnapshot(tickers!, candles!, board);
       log.info({ event: "snapshot", ...counts }, "snapshot read from Redis");
       return counts.tickers > 0;
     } catch (error) {
@@ -179,8 +172,6 @@ export class Replica implements Worker {
         "no snapshot from Redis: the compacted topics are read from their beginning",
       );
       return false;
-    } finally {
-      limit.abort();
     }
   }
 

@@ -1,16 +1,10 @@
 import { decodeCandleEvent } from "#core/event/candle_event.ts";
 import { tickerEvent } from "#core/event/ticker_event.ts";
 import { Failure } from "#core/failure.ts";
-import type { RedisKeys } from "#core/redis_keys.ts";
 import { readTicker } from "#core/upbit/ticker_message.ts";
 import type { Board } from "../state/board.ts";
 import { parseElement } from "./element.ts";
-
-/** The part of Redis that a snapshot needs. */
-export interface HashReader {
-  /** Every field of a hash; empty when there is no such hash. Rejects when Redis is away. */
-  hgetall(key: string): Promise<Readonly<Record<string, string>>>;
-}
+import type { Hash } from "./redis_hashes.ts";
 
 export interface SnapshotCounts {
   readonly tickers: number;
@@ -25,16 +19,10 @@ export interface SnapshotCounts {
  *
  * A ticker's receive time is not kept in Redis; the exchange's time of it stands in, until the next ticker.
  */
-export async function takeSnapshot(
-  redis: HashReader,
-  keys: RedisKeys,
-  board: Board,
-): Promise<SnapshotCounts> {
-  const tickers = await redis.hgetall(keys.tickers);
-  const candles = await redis.hgetall(keys.candles);
+export function takeSnapshot(tickers: Hash, candles: Hash, board: Board): SnapshotCounts {
   const counts = { tickers: 0, candles: 0, unreadable: 0 };
   const each = (
-    values: Readonly<Record<string, string>>,
+    values: Hash,
     kind: "tickers" | "candles",
     take: (payload: string) => void,
   ): void => {

@@ -84,13 +84,19 @@ export class Client {
     return { written: false, conflated };
   }
 
-  /** To be called when everything written was taken: what waited is sent and the reader is level again. */
-  drained(nowMs: number): boolean {
-    if (this.#behindSinceMs === null || this.#closed) return false;
+  /**
+   * To be called when everything written was taken: what waited is sent and the reader is level again.
+   *
+   * @returns what was sent; null when nothing waited
+   */
+  drained(nowMs: number): { readonly events: number; readonly bytes: number } | null {
+    if (this.#behindSinceMs === null || this.#closed) return null;
     this.#behindSinceMs = null;
-    if (this.#mailbox.size === 0) return false;
-    this.write(Buffer.from(this.#mailbox.take(), "latin1"), nowMs);
-    return true;
+    const events = this.#mailbox.size;
+    if (events === 0) return null;
+    const bytes = Buffer.from(this.#mailbox.take(), "latin1");
+    this.write(bytes, nowMs);
+    return { events, bytes: bytes.length };
   }
 
   write(bytes: Uint8Array, nowMs: number, written?: () => void): void {

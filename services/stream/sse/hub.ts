@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import { setImmediate } from "node:timers";
 import type { LiveEvent } from "../live_event.ts";
 import { Client, type ClientLimits, type Wire } from "./client.ts";
 import { type Group, Groups } from "./group.ts";
@@ -29,6 +28,10 @@ export interface HubMeter {
 export interface HubPorts {
   /** Wall clock, ms. */
   readonly now: () => number;
+  /** A clock that never jumps, ms. */
+  readonly monotonicMs: () => number;
+  /** Runs something once, after the time; 0 = at the next turn of the loop. */
+  readonly later: (run: () => void, waitMs: number) => void;
   /** In [0, 1). */
   readonly chance: () => number;
   /** The `tail` event of a subscription, as stream text, from the state that all published events have already changed. */
@@ -58,6 +61,7 @@ export class Hub {
   readonly #clients = new Map<Client, Group>();
   #unmeasured: LiveEvent[] = [];
   #open = false;
+  #closing = false;
   #scheduled = false;
   #nextTickMs = 0;
 
@@ -99,6 +103,7 @@ export class Hub {
   }
 
   join(wire: Wire, address: string, subscription: Subscription): void {
+    if (this.#closing) return wire.end();
     const client = new Client(wire, address, this.#limits, this.#ports.now());
     const group = this.#groups.of(subscription);
     group.newcomers.add(client);
@@ -106,7 +111,8 @@ export class Hub {
     this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     wire.onClose(() => this.#leave(client));
     wire.onDrain(() => {
-      if (client.drained(this.#ports.now())) this.#ports.meter.sent(0, 1, 0);
+      const sent = client.drained(this.#ports.now());
+      if (sent !== null) this.#ports.meter.sent(sent.events, 1, sent.bytes);
     });
     this.#schedule();
   }
@@ -138,32 +144,32 @@ export class Hub {
   /** Ends every stream at a time drawn within the window, so that the readers do not all come back at once. */
   close(windowMs: number): void {
     this.#open = false;
+    this.#closing = true;
     for (const client of [...this.#clients.keys()]) {
-      setTimeout(() => client.wire.end(), this.#ports.chance() * windowMs);
+      this.#ports.later(() => client.wire.end(), this.#ports.chance() * windowMs);
     }
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const waitMs = this.#nextTickMs - performance.now();
-    if (waitMs <= 0) setImmediate(() => this.#tick());
-    else setTimeout(() => this.#tick(), waitMs);
+    const waitMs = Math.max(0, this.#nextTickMs - this.#ports.monotonicMs());
+    this.#ports.later(() => this.#tick(), waitMs);
   }
 
   #tick(): void {
     this.#scheduled = false;
-    const startedMs = performance.now();
+    const startedMs = this.#ports.monotonicMs();
     const nowMs = this.#ports.now();
     for (const group of this.#groups.all()) {
       if (group.pending.length > 0) this.#flush(group, nowMs);
       if (group.newcomers.size > 0 && this.#open && !this.#tails.full) this.#admit(group, nowMs);
     }
     this.#measure();
-    const tookMs = performance.now() - startedMs;
+    const tookMs = this.#ports.monotonicMs() - startedMs;
     this.#ports.meter.tick(tookMs);
     const { tickMsMin, tickMsMax } = this.#limits;
-    this.#nextTickMs = performance.now() +
+    this.#nextTickMs = this.#ports.monotonicMs() +
       Math.min(tickMsMax, Math.max(tickMsMin, tookMs * TICK_REST));
   }
 

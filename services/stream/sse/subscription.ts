@@ -9,6 +9,8 @@ export const SUBSCRIPTION_WORDS_MAX = 1_000;
 export interface Subscription {
   readonly key: string;
   readonly events: ReadonlySet<LiveEventName>;
+  /** The markets asked for, when they were named one by one; null when there may be others. */
+  readonly pairs: readonly Market[] | null;
   matches(market: Market): boolean;
   /** Whether the market-less events and the given market's events of this name are wanted. */
   wants(name: LiveEventName, market: Market | null): boolean;
@@ -40,6 +42,7 @@ export function subscription(marketsText: string | null, eventsText: string | nu
   return {
     key: `${LIVE_EVENT_NAMES.filter((one) => events.has(one)).join(",")} ${markets}`,
     events,
+    pairs: all || quotes.size > 0 ? null : [...pairs],
     matches,
     wants: (name, market) => events.has(name) && (market === null || matches(market)),
   };

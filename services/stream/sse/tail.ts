@@ -1,6 +1,8 @@
 import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
+import { partitionOf } from "#core/partition.ts";
 import { frameOf } from "../live_event.ts";
 import type { Board } from "../state/board.ts";
+import type { TailRing } from "../state/tail_ring.ts";
 import type { Subscription } from "./subscription.ts";
 
 /**
@@ -15,21 +17,23 @@ export function tailFrame(board: Board, exchange: ExchangeKind, wanted: Subscrip
     }
   }
   const candles: string[] = [];
+  const rings = ringsOf(board, wanted);
   if (wanted.events.has("candle")) {
-    for (const ring of board.rings) {
+    for (const ring of rings) {
       for (const candle of ring.values()) {
         if (wanted.matches(candle.market)) candles.push(candle.data);
       }
     }
   }
   const link = wanted.events.has("link") ? board.linkEvent().data : null;
-  const data = encodeTail({ sinceMs: sinceOf(board, wanted), exchange, link, tickers, candles });
-  return frameOf("tail", data);
+  const sinceMs = Math.max(...rings.map((ring) => ring.sinceMs ?? 0));
+  return frameOf("tail", encodeTail({ sinceMs, exchange, link, tickers, candles }));
 }
 
-/** The promise of all partitions together: the latest of theirs. Markets may appear on any partition, so all count. */
-function sinceOf(board: Board, _wanted: Subscription): number {
-  let sinceMs = 0;
-  for (const ring of board.rings) sinceMs = Math.max(sinceMs, ring.sinceMs ?? 0);
-  return sinceMs;
+/** The rings that hold what is wanted. Each has a promise of its own; together the latest of these holds. */
+function ringsOf(board: Board, { pairs }: Subscription): readonly TailRing[] {
+  if (pairs === null) return board.rings;
+  const count = board.rings.length;
+  const partitions = new Set(pairs.map((market) => partitionOf(market, count)));
+  return [...partitions].map((partition) => board.ring(partition));
 }

@@ -29,7 +29,8 @@ export class LinkTracker {
         if (this.#ended.size > ENDED_REMEMBERED_MAX) {
           this.#ended.delete(this.#ended.values().next().value!);
         }
-      } else if (!this.#ended.has(session.id)) {
+      } else {
+        if (this.#ended.has(session.id)) return false;
         this.#live.set(
           session.id,
           Math.max(mark.writtenAtMs, this.#live.get(session.id) ?? 0),
