@@ -5,13 +5,16 @@ import { reason } from "#core/failure.ts";
 import { sleep } from "#core/lifecycle.ts";
 import type { Log } from "../log.ts";
 import { kafkaClient, type KafkaSettings } from "./client.ts";
+import { OffsetCommits } from "./offset_commits.ts";
 import { type BatchHandler, consumedRecord } from "./records.ts";
 
 export interface ConsumeOptions {
   readonly settings: KafkaSettings;
   readonly log: Log;
   readonly handle: BatchHandler;
-  /** How long the broker may hold a fetch back when there is nothing new, ms. A new record is answered at once. */
+  /** The broker answers a fetch as soon as there are so many new bytes; 1 (the default) is at once, for the least latency. */
+  readonly minBytes?: number;
+  /** How long the broker may hold a fetch back while there are fewer new bytes, ms. */
   readonly maxWaitMs?: number;
   /** Called with false when the consumer lost its broker or group, with true when it fetches again. */
   readonly onRunning?: (running: boolean) => void;
@@ -35,6 +38,7 @@ export interface AllOptions extends ConsumeOptions {
  */
 export function consumeGroup(options: GroupOptions, signal: AbortSignal): Promise<void> {
   return supervise(options, signal, { groupId: options.groupId }, async (consumer) => {
+    const commits = new OffsetCommits((offsets) => consumer.commitOffsets(offsets), options.log);
     await consumer.subscribe({ topics: [...options.topics], fromBeginning: true });
     await consumer.run({
       autoCommit: false,
@@ -45,10 +49,11 @@ export function consumeGroup(options: GroupOptions, signal: AbortSignal): Promis
         if (end === null) return;
         const { topic, partition } = payload.batch;
         payload.resolveOffset((end - 1n).toString());
-        await consumer.commitOffsets([{ topic, partition, offset: end.toString() }]);
+        commits.add(topic, partition, end);
         await payload.heartbeat();
       },
     });
+    return () => commits.flush();
   });
 }
 
@@ -74,6 +79,7 @@ export function consumeAll(options: AllOptions, signal: AbortSignal): Promise<vo
         consumer.seek({ topic, partition, offset: offset.toString() });
       }
     }
+    return () => Promise.resolve();
   });
 }
 
@@ -129,8 +135,10 @@ async function supervise(
   options: ConsumeOptions,
   signal: AbortSignal,
   config: Pick<ConsumerConfig, "groupId">,
-  start: (consumer: Consumer) => Promise<void>,
+  /** Returns what is to be done before the consumer leaves. */
+  start: (consumer: Consumer) => Promise<() => Promise<void>>,
 ): Promise<void> {
+  const stopped = aborted(signal);
   for (let attempt = 1; !signal.aborted; attempt++) {
     const consumer = kafkaClient(options.settings, options.log).consumer({
       ...config,
@@ -138,7 +146,7 @@ async function supervise(
       rebalanceTimeout: SESSION_MS,
       heartbeatInterval: HEARTBEAT_MS,
       maxWaitTimeInMs: options.maxWaitMs ?? FETCH_WAIT_MS,
-      minBytes: 1,
+      minBytes: options.minBytes ?? 1,
       maxBytesPerPartition: 1024 * 1024,
       maxBytes: 8 * 1024 * 1024,
       allowAutoTopicCreation: false,
@@ -158,8 +166,9 @@ async function supervise(
         options.onRunning?.(true);
       });
       await consumer.connect();
-      await start(consumer);
-      const error = await Promise.race([crashed, aborted(signal)]);
+      const finish = await start(consumer);
+      const error = await Promise.race([crashed, stopped]);
+      await within(DISCONNECT_MS_MAX, finish());
       if (error !== null) throw error;
     } catch (error) {
       if (!signal.aborted) {
@@ -185,17 +194,20 @@ function aborted(signal: AbortSignal): Promise<null> {
 
 const DISCONNECT_MS_MAX = 3_000;
 
-/** Leaves the group, so that its partitions need not wait for the session timeout; a broker that is away cannot delay a stop. */
+/** Leaves the group, so that its partitions need not wait for the session timeout. */
 async function disconnect(consumer: Consumer, log: Log): Promise<void> {
+  try {
+    await within(DISCONNECT_MS_MAX, consumer.disconnect());
+  } catch (error) {
+    log.debug(
+      { event: "kafka_disconnect", reason: reason(error) },
+      "the connection was gone already",
+    );
+  }
+}
+
+/** A broker that is away cannot delay a stop: what is not done in time is left to itself. */
+async function within(ms: number, step: Promise<void>): Promise<void> {
   const limit = new AbortController();
-  await Promise.race([
-    consumer.disconnect().catch((error: unknown) => {
-      log.debug(
-        { event: "kafka_disconnect", reason: reason(error) },
-        "the connection was gone already",
-      );
-    }),
-    sleep(DISCONNECT_MS_MAX, limit.signal),
-  ]);
-  limit.abort();
+  await Promise.race([step, sleep(ms, limit.signal)]).finally(() => limit.abort());
 }
