@@ -5,6 +5,9 @@ import { bisect } from "./bisect.ts";
 import type { SecondDays } from "./second_days.ts";
 import { type Hole, NO_WORK, type Refusal, type SecondWork, type Work } from "./work.ts";
 
+/** Refused items of a kind in one store, above which the schema or we are wrong, and the service ends. */
+const REFUSED_MAX = 100;
+
 /** What a transaction did to the seconds. */
 export interface Stored {
   /** Rows that were inserted or replaced. */
@@ -67,6 +70,7 @@ export class History {
         work.seconds,
         async (seconds) => add(await this.#transaction({ ...NO_WORK, seconds })),
         isRefusal,
+        REFUSED_MAX,
       )
     ) {
       const { market, startsAtMs } = item.event;
@@ -81,6 +85,7 @@ export class History {
         work.listings,
         async (listings) => add(await this.#transaction({ ...NO_WORK, listings })),
         isRefusal,
+        REFUSED_MAX,
       )
     ) refusals.push({ record: item.record, failure: refused(error), hole: null });
     // holes before the coverage they are cut out of
@@ -90,6 +95,7 @@ export class History {
         work.marks,
         async (marks) => add(await this.#transaction({ ...NO_WORK, marks })),
         isRefusal,
+        REFUSED_MAX,
       )
     ) refusals.push({ record: item.record, failure: refused(error), hole: null });
     return { ...counts, refusals };
@@ -111,7 +117,8 @@ export class History {
 }
 
 /**
- * One statement for all rows, whatever their number: arrays of columns, `unnest`ed. The guard compares what
+ * One statement for all rows, whatever their number: arrays of columns, `unnest`ed. Arrays are of built-in types only: the
+ * client learns array types when it connects, and writes those of a later migration wrongly. The guard compares what
  * `candleRevision` is made of, as one row value; only effective rows make their minute dirty.
  *
  * Rates of others, 1,000 rows at a time: COPY into a staging table and merge 15,000 rows/s, multi-row VALUES 33,000, this
@@ -130,7 +137,7 @@ async function upsertSeconds(
         ${column((event) => iso(event.startsAtMs))}::timestamptz[],
         ${column((event) => iso(event.lastTickAtMs))}::timestamptz[],
         ${column((event) => iso(event.receivedAtMs))}::timestamptz[],
-        ${column((event) => event.origin)}::candle_origin[],
+        ${column((event) => event.origin)}::text[],
         ${column((event) => event.open)}::numeric[],
         ${column((event) => event.high)}::numeric[],
         ${column((event) => event.low)}::numeric[],
@@ -142,7 +149,7 @@ async function upsertSeconds(
       INSERT INTO market_candle_1s AS stored (
         market, starts_at, last_tick_at, received_at, correction_ms, origin, revisions, deleted,
         open, high, low, close, volume, turnover)
-      SELECT market, starts_at, last_tick_at, received_at, 0, origin, 0, false,
+      SELECT market, starts_at, last_tick_at, received_at, 0, origin::candle_origin, 0, false,
         open, high, low, close, volume, turnover
       FROM incoming
       ON CONFLICT (market, starts_at) DO UPDATE SET
