@@ -1,6 +1,6 @@
 import { bucketEndMs, bucketStartMs, type Unit } from "./calendar.ts";
-import type { Sum, Trade } from "./sum.ts";
-import type { Extremes } from "./ticker.ts";
+import { type Sum, sumOfTrades, type Trade } from "./sum.ts";
+import type { Extremes } from "./extremes.ts";
 
 /** What can be listed: the fields of `/market/all`. */
 export interface Name {
@@ -28,8 +28,8 @@ export interface Book {
   lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined;
   /** Close of the UTC day before the moment; null where the book does not know. */
   previousClose(market: string, atMs: number, asOfMs: number): bigint | null;
-  /** Highest and lowest of the 52 weeks up to the moment; null where the book does not know. */
-  extremes(market: string, asOfMs: number): Extremes | null;
+  /** Highest and lowest of the 363 days before the day: with the day, 52 weeks. Null where the book does not know. */
+  extremes(market: string, dayStartMs: number): Extremes | null;
 }
 
 export interface Candle extends Sum {
@@ -73,14 +73,25 @@ export function candlesBefore(
   return candles;
 }
 
-/** The final candles that start in [sinceMs, untilMs), oldest first. */
+/** The final candles that start in [sinceMs, untilMs), oldest first: folded trade by trade, by no other way. */
 export function ledger(book: Book, market: string, sinceMs: number, untilMs: number): Candle[] {
   const candles: Candle[] = [];
-  for (const trade of book.trades(market, sinceMs, untilMs)) {
-    const startsAtMs = bucketStartMs("s", trade.timeMs);
-    if (startsAtMs < sinceMs || candles.at(-1)?.startsAtMs === startsAtMs) continue;
-    const sum = book.sum(market, startsAtMs, startsAtMs + 1000, Number.MAX_SAFE_INTEGER)!;
-    candles.push({ market, unit: "s", startsAtMs, ...sum });
+  const firstMs = Math.ceil(sinceMs / 1000) * 1000;
+  const endMs = Math.ceil(untilMs / 1000) * 1000;
+  let second: Trade[] = [];
+  const close = () => {
+    const sum = sumOfTrades(second);
+    if (sum !== undefined) {
+      const startsAtMs = bucketStartMs("s", second[0]!.timeMs);
+      candles.push({ market, unit: "s", startsAtMs, ...sum });
+    }
+    second = [];
+  };
+  for (const trade of book.trades(market, firstMs, endMs)) {
+    const last = second.at(-1);
+    if (last && bucketStartMs("s", last.timeMs) !== bucketStartMs("s", trade.timeMs)) close();
+    second.push(trade);
   }
+  close();
   return candles;
 }

@@ -6,11 +6,14 @@ export class Clock {
   readonly speed: number;
   readonly #startMs: number;
   readonly #wall: () => number;
-  readonly #begunMs: number;
+  /** When it began to run; null while it stands at its start. */
+  #begunMs: number | null = null;
   #stepMs = 0;
 
   /**
-   * @param startMs exchange time at this moment, ms since the epoch
+   * A clock that stands until `run`.
+   *
+   * @param startMs exchange time at the start, ms since the epoch
    * @param speed exchange seconds per real second
    * @param wall the machine's time, ms
    */
@@ -19,7 +22,11 @@ export class Clock {
     this.speed = speed;
     this.#startMs = startMs;
     this.#wall = wall;
-    this.#begunMs = wall();
+  }
+
+  /** Lets it run from its start; a running clock stays as it is. */
+  run(): void {
+    this.#begunMs ??= this.#wall();
   }
 
   /** Exchange time, whole ms since the epoch. */
@@ -29,6 +36,7 @@ export class Clock {
 
   /** Exchange time without the steps of a fault: what the market itself goes by. */
   trueMs(): number {
+    if (this.#begunMs === null) return this.#startMs;
     return Math.floor(this.#startMs + (this.#wall() - this.#begunMs) * this.speed);
   }
 

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Book } from "./book.ts";
+import { bucketStartMs } from "./calendar.ts";
 import type { Clock } from "./clock.ts";
 import { Control } from "./control.ts";
 import { Faults } from "./faults.ts";
@@ -12,6 +13,8 @@ import { Socket, type SocketTimes, socketTimes } from "./socket.ts";
 export interface ExchangeSettings {
   readonly book: Book;
   readonly clock: Clock;
+  /** The clock stands until someone subscribed: a recording is played to its first listener from its beginning. */
+  readonly waits?: boolean;
   /** Port of WebSocket and REST; 0: any free one. */
   readonly port: number;
   readonly controlPort: number;
@@ -55,7 +58,12 @@ export async function startExchange(settings: ExchangeSettings): Promise<Exchang
   const controlPort = await listen(back, settings.controlPort);
 
   const stop = new AbortController();
-  const feed = new Feed(book, clock, socket).run(stop.signal);
+  const play = async () => {
+    if (settings.waits) await Promise.race([socket.firstSubscriber, aborted(stop.signal)]);
+    clock.run();
+    await new Feed(book, clock, socket).run(stop.signal);
+  };
+  const feed = Promise.all([play(), warm(book, clock, stop.signal)]);
   return {
     ws: `ws://127.0.0.1:${port}/websocket/v1`,
     rest: `http://127.0.0.1:${port}/v1`,
@@ -67,6 +75,20 @@ export async function startExchange(settings: ExchangeSettings): Promise<Exchang
       await Promise.all([feed, shut(front), shut(back)]);
     },
   };
+}
+
+/** 52 weeks of every market take seconds to look through: done market by market between other work, before anyone asks. */
+async function warm(book: Book, clock: Clock, signal: AbortSignal): Promise<void> {
+  const nowMs = clock.trueMs();
+  for (const { market } of book.names(nowMs)) {
+    if (signal.aborted) return;
+    book.extremes(market, bucketStartMs("d", nowMs));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
 }
 
 function listen(server: Server, port: number): Promise<number> {

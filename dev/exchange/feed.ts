@@ -6,6 +6,9 @@ import { firstSendAfterEndMs } from "./tape.ts";
 import type { Trade } from "./sum.ts";
 import { candleElement, streamUnits, tickerElement } from "./views.ts";
 
+/** Real ms that the feed plays after; what is further back is not sent. */
+const behindMsMax = 60_000;
+
 /** Where the feed's elements go. */
 export interface Audience {
   /** Whether anyone listens to the type: what nobody hears is not made. */
@@ -36,7 +39,8 @@ export class Feed {
     while (!signal.aborted) {
       const nowMs = this.#clock.trueMs();
       // A machine that slept must not play hours: the exchange would not have waited either.
-      if (nowMs - this.#playedMs > 60_000) this.#playedMs = nowMs - 5_000;
+      const behindMs = (nowMs - this.#playedMs) / this.#clock.speed;
+      if (behindMs > behindMsMax && this.#book.kind === "simulator") this.#playedMs = nowMs;
       while (this.#playedMs < nowMs && !signal.aborted) {
         await this.#second(this.#playedMs, signal);
       }

@@ -1,7 +1,10 @@
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import type { Book } from "./book.ts";
 import { Clock } from "./clock.ts";
 import { startExchange } from "./exchange.ts";
+import { ReplayBook } from "./replay_book.ts";
 import { SimulatedBook } from "./simulated_book.ts";
 
 const help = `An exchange that speaks Upbit's WebSocket and REST on loopback.
@@ -15,6 +18,8 @@ const help = `An exchange that speaks Upbit's WebSocket and REST on loopback.
   --late N           share of trades counted after their second was first sent (default 0.01)
   --start ISO        what the exchange's clock says at the start (default: the time it is)
   --speed N          exchange seconds per second (default 1)
+  --replay FILE      plays a raw WebSocket capture of trades instead (a line a frame: \`seconds: b'json'\`), from its beginning,
+                     once a client subscribed; of the above only ports and --speed apply
 
 Prints {"ws", "rest", "control"} as one line of JSON once it listens. README.md beside this file describes the control port.`;
 
@@ -30,22 +35,19 @@ const { values } = parseArgs({
     late: { type: "string", default: "0.01" },
     start: { type: "string" },
     speed: { type: "string", default: "1" },
+    replay: { type: "string" },
   },
 });
 
 if (values.help) {
   console.log(help);
 } else {
-  const clock = new Clock(startMs(values.start), number("speed", 0.01, 1000), () => Date.now());
-  const book = new SimulatedBook({
-    seed: number("seed", 0, 2 ** 31),
-    markets: { KRW: number("markets", 0, 289) },
-    rate: number("rate", 0.01, 100),
-    lateShare: number("late", 0, 1),
-  });
+  const { book, startsAtMs } = values.replay === undefined ? simulated() : replayed(values.replay);
+  const clock = new Clock(startsAtMs, number("speed", 0.01, 1000), () => Date.now());
   const exchange = await startExchange({
     book,
     clock,
+    waits: book.kind === "replay",
     port: number("port", 0, 65535),
     controlPort: number("control-port", 0, 65535),
     seed: number("seed", 0, 2 ** 31),
@@ -55,6 +57,22 @@ if (values.help) {
   const stop = () => void exchange.close().then(() => process.exit(0));
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);
+}
+
+function simulated(): { book: Book; startsAtMs: number } {
+  const book = new SimulatedBook({
+    seed: number("seed", 0, 2 ** 31),
+    markets: { KRW: number("markets", 0, 289) },
+    rate: number("rate", 0.01, 100),
+    lateShare: number("late", 0, 1),
+  });
+  return { book, startsAtMs: startMs(values.start) };
+}
+
+/** A second before the recording's first trade. */
+function replayed(file: string): { book: Book; startsAtMs: number } {
+  const book = new ReplayBook(readFileSync(file, "utf8"));
+  return { book, startsAtMs: book.firstMs - 1000 };
 }
 
 function number(name: keyof typeof values, min: number, max: number): number {

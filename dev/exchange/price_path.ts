@@ -58,6 +58,28 @@ export class PricePath {
     return this.#last;
   }
 
+  /** Prices it does not leave in [sinceMs, untilMs]. */
+  bounds(sinceMs: number, untilMs: number): { low: number; high: number } {
+    let [low, high] = [0, 0];
+    this.#layers.forEach((layer, index) => {
+      if (layer.periodMs < untilMs - sinceMs) {
+        low -= layer.amplitude;
+        high += layer.amplitude;
+        return;
+      }
+      // Between two lattice points it runs one way: ends and the lattice points between are the extremes.
+      const ends = [this.#layer(layer, index, sinceMs), this.#layer(layer, index, untilMs)];
+      const shift = index * 0.37;
+      const lattice = Math.floor(untilMs / layer.periodMs + shift);
+      if (lattice > sinceMs / layer.periodMs + shift) {
+        ends.push((unit(this.#seed, index, lattice) * 2 - 1) * layer.amplitude);
+      }
+      low += Math.min(...ends);
+      high += Math.max(...ends);
+    });
+    return { low: this.#middle * Math.exp(low), high: this.#middle * Math.exp(high) };
+  }
+
   #layer(layer: Layer, index: number, ms: number): number {
     // Each layer is shifted, or all would bend at once whenever a year's, a month's and a day's cells meet.
     const time = ms / layer.periodMs + index * 0.37;

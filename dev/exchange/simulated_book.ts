@@ -6,8 +6,8 @@ import { PricePath } from "./price_path.ts";
 import { hashText, mix, normal, unit } from "./random.ts";
 import { type Part, type Span, sumOfSpan, tradesOfSpan, View } from "./span.ts";
 import { join, type Sum, type Trade } from "./sum.ts";
-import type { Extremes } from "./ticker.ts";
-import { endOf, lateMsMax, recordTape, type Tape } from "./tape.ts";
+import { type DayBounds, daysBefore, type Extremes, extremesOf, type Reach } from "./extremes.ts";
+import { endOf, lateMsMax, moveMax, recordTape, type Tape } from "./tape.ts";
 import { scale, tickUnits } from "./ticks.ts";
 
 export interface SimulatedSettings {
@@ -24,12 +24,13 @@ const hourMs = 3_600_000;
 /** A busy market has more spans an hour, so that tapes stay short and few: divisors of 3600. */
 const spansPerHour = [1, 2, 4, 8, 16, 30, 60, 120, 240, 450, 900, 1800];
 /** Mean trades that a span should hold at most. */
-const spanTradesAim = 5000;
+const spanTradesAim = 2000;
 const tapesPerCount = 16;
 /** Memory: about 21 bytes a trade of a tape, 4 a trade of a view. */
 const tapeTradesMax = 3_000_000;
 const viewTradesMax = 3_000_000;
 const wholesMax = 200_000;
+const closedKept = 16;
 const daySumsMax = 50_000;
 /** Trading around the UTC day, by hour: Korea's morning (00 UTC) and late evening (14 UTC) are busy, its night (19) is not. */
 const dayCurve = [
@@ -83,7 +84,7 @@ export class SimulatedBook implements Book {
         const pieces = spansPerHour.find((n) => hourTrades / n <= spanTradesAim) ?? 1800;
         const spanMs = hourMs / pieces;
         const path = new PricePath(seed, listing.middle, listing.volatility, spanMs);
-        this.#markets.set(listing.market, { listing, seed, spanMs, path, recent: new Map() });
+        this.#markets.set(listing.market, { listing, seed, spanMs, path, recent: new Map(), closed: new Map(), extremes: undefined });
       }
     }
   }
@@ -121,18 +122,19 @@ export class SimulatedBook implements Book {
     const found = this.#markets.get(market);
     if (found === undefined) return undefined;
     const endMs = Math.min(untilMs, asOfMs + 1);
-    let sum: Sum | undefined;
     let atMs = spanStart(found, Math.max(sinceMs, found.listing.listedAtMs));
-    while (atMs < endMs) {
-      const dayEndMs = atMs + dayMs;
-      const wholeDay = atMs % dayMs === 0 && sinceMs <= atMs && dayEndMs <= untilMs;
-      if (wholeDay && dayEndMs + lateMsMax <= asOfMs) {
-        sum = join(sum, this.#day(found, atMs));
-        atMs = dayEndMs;
-      } else {
-        sum = join(sum, sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs));
-        atMs += found.spanMs;
-      }
+    let sum: Sum | undefined;
+    if (atMs < sinceMs && atMs < endMs) {
+      sum = sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs);
+      atMs += found.spanMs;
+    }
+    const closedMs = spanStart(found, Math.min(untilMs, asOfMs - lateMsMax));
+    if (closedMs - atMs > found.spanMs) {
+      sum = join(sum, this.#closed(found, atMs, closedMs));
+      atMs = closedMs;
+    }
+    for (; atMs < endMs; atMs += found.spanMs) {
+      sum = join(sum, sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs));
     }
     return sum;
   }
@@ -161,8 +163,52 @@ export class SimulatedBook implements Book {
     return this.lastTrade(market, bucketStartMs("d", atMs), asOfMs)?.price ?? null;
   }
 
-  extremes(_market: string, _asOfMs: number): Extremes | null {
-    return null;
+  extremes(market: string, dayStartMs: number): Extremes | null {
+    const found = this.#markets.get(market);
+    if (found === undefined) return null;
+    if (found.extremes?.dayStartMs !== dayStartMs) {
+      const days = daysBefore(dayStartMs, found.listing.listedAtMs);
+      const bounds = days.map((atMs) => dayBounds(found, atMs));
+      const value = extremesOf(bounds, (atMs, best) => this.#reach(found, atMs, best));
+      found.extremes = { dayStartMs, value };
+    }
+    return found.extremes.value;
+  }
+
+  /** How far a day's prices went. Spans that cannot pass the best so far are not looked into: their tapes need not exist. */
+  #reach(market: Market, startMs: number, best: Extremes | null): Reach | undefined {
+    const { listing, path, spanMs } = market;
+    const reach = reachOf(listing, spanMs);
+    let [low, high] = best === null ? [Infinity, 0] : [best.low, best.high].map(priceOf);
+    let sum: Sum | undefined;
+    for (let atMs = startMs; atMs < startMs + dayMs; atMs += spanMs) {
+      const from = path.at(atMs);
+      const slack = from * reach + 2 * priceOf(tickUnits(listing.market, from * 1.5));
+      if (from + slack < high! && from - slack > low!) continue;
+      const span = sumOfSpan(this.#place(market, atMs), atMs, Infinity, Infinity);
+      if (span === undefined) continue;
+      sum = join(sum, span);
+      [low, high] = [Math.min(low!, priceOf(span.low)), Math.max(high!, priceOf(span.high))];
+    }
+    return sum;
+  }
+
+  /** Sum of whole spans in which nothing changes any more. A forming candle asks for the same start again and again. */
+  #closed(market: Market, sinceMs: number, untilMs: number): Sum | undefined {
+    const known = market.closed.get(sinceMs);
+    let [sum, atMs] = known !== undefined && known.untilMs <= untilMs
+      ? [known.sum, known.untilMs]
+      : [undefined, sinceMs];
+    while (atMs < untilMs) {
+      const wholeDay = atMs % dayMs === 0 && atMs + dayMs <= untilMs;
+      const span = wholeDay ? undefined : this.#place(market, atMs);
+      sum = join(sum, span === undefined ? this.#day(market, atMs) : sumOfSpan(span, atMs, Infinity, Infinity));
+      atMs += wholeDay ? dayMs : market.spanMs;
+    }
+    if (market.closed.size >= closedKept) market.closed.delete(market.closed.keys().next().value!);
+    market.closed.delete(sinceMs);
+    market.closed.set(sinceMs, { untilMs, sum });
+    return sum;
   }
 
   #day(market: Market, startMs: number): Sum | undefined {
@@ -243,6 +289,32 @@ interface Market {
   readonly spanMs: number;
   readonly path: PricePath;
   readonly recent: Map<number, Span>;
+  /** Sums of closed spans by their start. */
+  readonly closed: Map<number, { readonly untilMs: number; readonly sum: Sum | undefined }>;
+  extremes: { readonly dayStartMs: number; readonly value: Extremes | null } | undefined;
+}
+
+/** A price as a float: for bounds, never for what is sent. */
+function priceOf(units: bigint): number {
+  return Number(units) / Number(scale);
+}
+
+/** How far from its start a span's price gets, a ratio: a strength is rounded by up to 2^¼. */
+function reachOf(listing: Listing, spanMs: number): number {
+  return moveMax * 1.2 * listing.volatility * Math.sqrt(spanMs / dayMs);
+}
+
+/** The path's bounds, and beyond them what a tape, a strength's rounding and the grid add. */
+function dayBounds({ listing, path, spanMs }: Market, atMs: number): DayBounds {
+  const { low, high } = path.bounds(atMs, atMs + dayMs);
+  const reach = reachOf(listing, spanMs);
+  // A span's tick may be that of a price somewhat above.
+  const tick = tickUnits(listing.market, high * 1.5);
+  return {
+    dayMs: atMs,
+    low: BigInt(Math.floor(low * (1 - reach) * Number(scale))) - 2n * tick,
+    high: BigInt(Math.ceil(high * (1 + reach) * Number(scale))) + 2n * tick,
+  };
 }
 
 function spanStart(market: Market, atMs: number): number {

@@ -25,6 +25,9 @@ export const firstSendAfterEndMs = 7;
 /** A late trade is counted at most this long after its second's end (the recorded trades: 1.55 s). */
 export const lateMsMax = 1500;
 
+/** No trade moves further than this from its span's start: what a day's price can reach has a bound. */
+export const moveMax = 3;
+
 /**
  * @param count trades on the tape
  * @param rank 0 … ranks − 1; the higher, the further the price has moved by the end
@@ -72,7 +75,8 @@ export function recordTape(
   const end = endOf(rank, ranks);
   for (let i = 0; i < count; i++) {
     const part = tape.timeMs[i]! / spanMs;
-    tape.move[i] = tape.move[i]! + part * (end - walk);
+    const bent = tape.move[i]! + part * (end - walk);
+    tape.move[i] = Math.min(moveMax, Math.max(-moveMax, bent));
   }
   return tape;
 }

@@ -1,8 +1,9 @@
 import type { Book } from "./book.ts";
 import { bucketStartMs, dayMs, kstText, utcText } from "./calendar.ts";
 import { type Amount, amount, type Field } from "./element.ts";
+import { type Extremes, further } from "./extremes.ts";
 import { ratio, rounded } from "./spelling.ts";
-import type { Sum, Trade } from "./sum.ts";
+import { join, type Sum, type Trade } from "./sum.ts";
 
 /** A market's state at a moment. */
 export interface Ticker {
@@ -13,19 +14,13 @@ export interface Ticker {
   /** Close of the day before; null where nobody knows: a market's first day, and a recording. */
   readonly previousClose: bigint | null;
   /** Trades of the last 24 hours, to the second; null in a recording. */
-  readonly day24h: Sum | null;
+  readonly day24h: Pick<Sum, "volume" | "turnover"> | null;
   readonly extremes: Extremes | null;
-  /** When the exchange made it, ms. */
+  /** When the exchange made it, ms; in a recording the recorded `timestamp` of the last trade. */
   readonly timestampMs: number;
 }
 
-/** Highest and lowest price of the last 52 weeks, and the UTC days they were reached on. */
-export interface Extremes {
-  readonly high: bigint;
-  readonly highDayMs: number;
-  readonly low: bigint;
-  readonly lowDayMs: number;
-}
+const quiet = { volume: 0n, turnover: 0n };
 
 /** The market's state as of the moment; undefined before its first trade. */
 export function tickerAt(book: Book, market: string, atMs: number): Ticker | undefined {
@@ -34,14 +29,15 @@ export function tickerAt(book: Book, market: string, atMs: number): Ticker | und
   const dayStartMs = bucketStartMs("d", atMs);
   const known = book.kind === "simulator";
   const sinceMs = bucketStartMs("s", atMs) - dayMs;
+  const day = book.sum(market, dayStartMs, atMs + 1, atMs);
   return {
     market,
     last,
-    day: book.sum(market, dayStartMs, atMs + 1, atMs),
+    day,
     previousClose: book.previousClose(market, atMs, atMs),
-    day24h: known ? (book.sum(market, sinceMs, atMs + 1, atMs) ?? null) : null,
-    extremes: book.extremes(market, atMs),
-    timestampMs: atMs,
+    day24h: known ? (join(book.sum(market, sinceMs, dayStartMs, atMs), day) ?? quiet) : null,
+    extremes: known ? further(book.extremes(market, dayStartMs), dayStartMs, day) : null,
+    timestampMs: known ? atMs : last.storedMs,
   };
 }
 
@@ -77,10 +73,10 @@ export function streamTicker(ticker: Ticker): Field[] {
     ["highest_52_week_date", "h52wdt", dayText(extremes?.highDayMs)],
     ["lowest_52_week_price", "l52wp", price(extremes?.low ?? null)],
     ["lowest_52_week_date", "l52wdt", dayText(extremes?.lowDayMs)],
-    ["market_state", "ms", "ACTIVE"],
-    ["is_trading_suspended", "its", false],
+    ["market_state", "ms", known ? "ACTIVE" : null],
+    ["is_trading_suspended", "its", known ? false : null],
     ["delisting_date", "dd", null],
-    ["market_warning", "mw", "NONE"],
+    ["market_warning", "mw", known ? "NONE" : null],
     ["timestamp", "tms", ticker.timestampMs],
     ["acc_trade_price_24h", "atp24h", day24h === null ? null : turnover(day24h.turnover)],
     ["acc_trade_volume_24h", "atv24h", day24h === null ? null : amount(day24h.volume, 8)],
