@@ -3,6 +3,7 @@
 // the pinned Deno.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -87,6 +88,12 @@ function denoBinary() {
   return binary;
 }
 
+/** What Deno compiled is kept with the other things that can be made again: see dev/stack/context.ts. */
+function denoFolder() {
+  const { XDG_CACHE_HOME: base } = process.env;
+  return join(base?.startsWith("/") ? base : join(homedir(), ".cache"), "stofka", "deno");
+}
+
 function run(deno) {
   const child = spawn(
     deno,
@@ -94,7 +101,7 @@ function run(deno) {
     {
       cwd: process.cwd(),
       stdio: "inherit",
-      env: { ...process.env, DENO_NO_UPDATE_CHECK: "1" },
+      env: { ...process.env, DENO_DIR: denoFolder(), DENO_NO_UPDATE_CHECK: "1" },
     },
   );
   // Ctrl-C reaches the whole group; other signals reach this process alone and are handed on. It ends when Deno has ended.

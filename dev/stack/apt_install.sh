@@ -16,6 +16,7 @@ undo() {
       mv "$cluster.before-stofka" "$cluster"
     elif [ -e /usr/share/postgresql-common/createcluster.conf ]; then
       cp /usr/share/postgresql-common/createcluster.conf "$cluster"
+      rm -f "$cluster.ucf-dist" # the same, put there since ours was in its place
     fi
   fi
 }

@@ -47,25 +47,26 @@ export async function preparePrograms(
   );
 }
 
-/** The servers' programs with Kafka's jars, fetched when they are not there yet. */
-export async function serverPrograms(
+/** The servers' programs; Kafka's jars are fetched when they are asked for and not there yet. */
+export function serverPrograms(
   programs: Programs,
   context: Context,
   run: (job: Job) => Promise<void>,
-): Promise<ServerPrograms> {
+): ServerPrograms {
   const { postgresBin, redis, java, maven } = programs;
   if (postgresBin === undefined || redis === undefined || java === undefined) {
     throw new Error("programs are used before they were prepared");
   }
   const { cache, progress } = context;
-  if (!hasKafkaJars(cache)) {
+  const kafkaJars = (): Promise<string> => {
+    if (hasKafkaJars(cache)) return Promise.resolve(kafkaJarsFolder(cache));
     if (maven === undefined) throw new Error("Maven is used before it was prepared");
-    await progress.step(
+    return progress.step(
       `fetching Kafka ${KAFKA_VERSION} (44 MB, once)`,
       () => fetchKafkaJars({ maven, java, cache }, run),
     );
-  }
-  return { postgresBin, redis, java, kafkaJars: kafkaJarsFolder(cache) };
+  };
+  return { postgresBin, redis, java, kafkaJars };
 }
 
 /** So that uninstall can say what came with us. */

@@ -18,7 +18,8 @@ export interface ServerPrograms {
   readonly postgresBin: string;
   readonly redis: string;
   readonly java: string;
-  readonly kafkaJars: string;
+  /** Folder of the broker's jars; asked for when the broker is due, so that the others start while it is fetched. */
+  readonly kafkaJars: () => Promise<string>;
 }
 
 export interface ServersOptions {
@@ -67,7 +68,6 @@ export async function startServers(
   const run = (job: Job) => starter.run(job);
   const kafka = {
     java: programs.java,
-    jars: programs.kafkaJars,
     folder: join(folder, "kafka"),
     port: ports.kafka,
     controllerPort: ports.kafkaController,
@@ -101,10 +101,12 @@ export async function startServers(
       await starter.start(postgresPart(cluster));
       await prepareDatabase(cluster, database);
     }).then(() => options.afterPostgres?.(urls.postgresOwner)),
-    step("Kafka", async () => {
-      await initKafka(kafka, run);
-      await starter.start(kafkaPart(kafka));
-    }).then(() => options.afterKafka?.(urls.kafka)),
+    programs.kafkaJars().then((jars) =>
+      step("Kafka", async () => {
+        await initKafka({ ...kafka, jars }, run);
+        await starter.start(kafkaPart({ ...kafka, jars }));
+      })
+    ).then(() => options.afterKafka?.(urls.kafka)),
   ]);
   return urls;
 }

@@ -172,56 +172,53 @@ async function startAll(
           cwd: checkout,
         })),
   );
-  const serving = serverPrograms(programs, context, (job) => supervisor.run(job))
-    .then((found) =>
-      startServers(
-        {
-          folder: dataFolder,
-          ports,
-          secrets: kept.secrets,
-          programs: found,
-          database: databaseName(namespace),
-          postgres: home,
-          afterPostgres: (postgres) =>
-            progress.step("database schema", () =>
-              supervisor.run({
-                name: "migrate",
-                ...runtime.command(
-                  [
-                    `--allow-net=127.0.0.1:${ports.postgres}`,
-                    "--allow-env",
-                    "--allow-sys=uid",
-                    `--allow-read=${join(checkout, "sql")}`,
-                  ],
-                  join(checkout, "sql", "migrate.ts"),
-                ),
-                env: {
-                  ...runtime.env,
-                  POSTGRES_URL: postgres,
-                  STOFKA_PERSIST_PASSWORD: kept.secrets.postgresPersist,
-                  STOFKA_STREAM_PASSWORD: kept.secrets.postgresStream,
-                  STOFKA_REPAIR_PASSWORD: kept.secrets.postgresRepair,
-                },
-                cwd: checkout,
-              })),
-          afterKafka: (kafka) =>
-            progress.step("topics", async () => {
-              const admin = new KafkaAdmin(
-                { brokers: [kafka], clientId: "stofka-stack" },
-                createLog("stack", "error"),
-              );
-              await admin.connect();
-              try {
-                await admin.ensureTopics(namespace, TOPIC_PLANS);
-              } finally {
-                await admin.close();
-              }
-            }),
-        },
-        supervisor,
-        progress.step,
-      )
-    );
+  const serving = startServers(
+    {
+      folder: dataFolder,
+      ports,
+      secrets: kept.secrets,
+      programs: serverPrograms(programs, context, (job) => supervisor.run(job)),
+      database: databaseName(namespace),
+      postgres: home,
+      afterPostgres: (postgres) =>
+        progress.step("database schema", () =>
+          supervisor.run({
+            name: "migrate",
+            ...runtime.command(
+              [
+                `--allow-net=127.0.0.1:${ports.postgres}`,
+                "--allow-env",
+                "--allow-sys=uid",
+                `--allow-read=${join(checkout, "sql")}`,
+              ],
+              join(checkout, "sql", "migrate.ts"),
+            ),
+            env: {
+              ...runtime.env,
+              POSTGRES_URL: postgres,
+              STOFKA_PERSIST_PASSWORD: kept.secrets.postgresPersist,
+              STOFKA_STREAM_PASSWORD: kept.secrets.postgresStream,
+              STOFKA_REPAIR_PASSWORD: kept.secrets.postgresRepair,
+            },
+            cwd: checkout,
+          })),
+      afterKafka: (kafka) =>
+        progress.step("topics", async () => {
+          const admin = new KafkaAdmin(
+            { brokers: [kafka], clientId: "stofka-stack" },
+            createLog("stack", "error"),
+          );
+          await admin.connect();
+          try {
+            await admin.ensureTopics(namespace, TOPIC_PLANS);
+          } finally {
+            await admin.close();
+          }
+        }),
+    },
+    supervisor,
+    progress.step,
+  );
   const [servers, address] = await allOf([serving, exchanging, paging] as const);
   const exchange = { kind: choice.wish.kind, ...address };
   const parts = serviceParts({

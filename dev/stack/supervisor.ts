@@ -14,7 +14,7 @@ const RESTART: BackoffPlan = { firstMs: 500, maxMs: 15_000 };
 /** A part that ran this long was well: its next end counts as the first again. */
 const WELL_AFTER_MS = 60_000;
 /** A part that was never ready within this is given up, so that a start fails instead of hanging. */
-const READY_MS_MAX = 90_000;
+const READY_MS_MAX = 180_000;
 /** Of one log; it and the one before it are kept. */
 const LOG_BYTES_MAX = 32 * 1024 ** 2;
 const READY_EVERY_MS = 50;

@@ -43,7 +43,7 @@ export async function testRun(options: Options, context: Context): Promise<numbe
   const stopEarly = () => void end();
   signal.addEventListener("abort", stopEarly, { once: true });
   try {
-    const found = await serverPrograms(programs, context, (job) => supervisor.run(job));
+    const found = serverPrograms(programs, context, (job) => supervisor.run(job));
     const servers = await startServers(
       {
         folder,
@@ -66,7 +66,7 @@ export async function testRun(options: Options, context: Context): Promise<numbe
         postgres: servers.postgresSuperuser,
         postgresOwner: servers.postgresOwner,
         redis: servers.redis,
-        kafkaHome: found.kafkaJars,
+        kafkaHome: await found.kafkaJars(),
         javaHome: dirname(dirname(found.java)),
         postgresBin: found.postgresBin,
         redisServer: found.redis,
