@@ -76,6 +76,7 @@ export async function prepareStart(options: Options, context: Context): Promise<
     );
   }
   const kept = openDataFolder(dataFolder);
+  removeStackFile(dataFolder); // of a start that was killed: where nothing is any more
   mkdirSync(join(dataFolder, "run"), { recursive: true, mode: 0o700 });
   assertDiskSpace(dataFolder);
   const programs = await preparePrograms(context, {
