@@ -95,7 +95,6 @@ test(
     for (const [key, [first, ...again]] of sendings) {
       const [market, time] = key.split(" ") as [string, string];
       const startMs = Date.parse(`${time}Z`);
-      const firstRow = JSON.parse(first!.text);
       expect(first!.atMs - startMs).toBeGreaterThanOrEqual(1007);
       for (const frame of again) expect(frame.atMs - startMs).toBeLessThan(2600 + 400);
       if (startMs + 1000 > newestMs) continue;
@@ -104,7 +103,6 @@ test(
       expect(last).toContain(`"trade_price":${fixed(row!.close, 8)}`);
       expect(last).toContain(`"candle_acc_trade_price":${fixed(row!.turnover, 16)}`);
       expect(last).toContain(`"timestamp":${row!.lastTickAtMs}`);
-      expect(firstRow.timestamp).toBeLessThan(startMs + 1007 + (again.length > 0 ? 0 : 1500));
       compared++;
     }
     expect(compared).toBeGreaterThan(5);
