@@ -23,7 +23,17 @@ export async function buildPage(
     return "unchanged";
   }
   rmSync(stampFile, { force: true });
-  await vite(["build", "--outDir", root, "--emptyOutDir", "--logLevel", "warn"]);
+  // native: the default writes a copy of the configuration into the checkout, which may be another user's.
+  await vite([
+    "build",
+    "--configLoader",
+    "native",
+    "--outDir",
+    root,
+    "--emptyOutDir",
+    "--logLevel",
+    "warn",
+  ]);
   writeFileSync(stampFile, stamp);
   return "built";
 }
