@@ -4,6 +4,7 @@ import { parseArgs } from "node:util";
 import type { Book } from "./book.ts";
 import { Clock } from "./clock.ts";
 import { startExchange } from "./exchange.ts";
+import { marketsPerQuote, type Quote } from "./listing.ts";
 import { ReplayBook } from "./replay_book.ts";
 import { SimulatedBook } from "./simulated_book.ts";
 
@@ -62,11 +63,23 @@ if (values.help) {
 function simulated(): { book: Book; startsAtMs: number } {
   const book = new SimulatedBook({
     seed: number("seed", 0, 2 ** 31),
-    markets: { KRW: number("markets", 0, 289) },
+    markets: Object.fromEntries(
+      quotes().map((quote) => {
+        const max = marketsPerQuote[quote];
+        return [quote, quote === "KRW" ? number("markets", 0, max) : max];
+      }),
+    ),
     rate: number("rate", 0.01, 100),
     lateShare: number("late", 0, 1),
   });
   return { book, startsAtMs: startMs(values.start) };
+}
+
+function quotes(): Quote[] {
+  return values.quotes.split(",").map((quote) => {
+    if (quote in marketsPerQuote) return quote as Quote;
+    return refuse(`--quotes ${quote} must be KRW, BTC or USDT, or several with commas`);
+  });
 }
 
 /** A second before the recording's first trade. */
