@@ -43,6 +43,7 @@ const BUCKET_PX = 5;
 const BUCKET_PX_MAX = 40;
 const ROOM_SHARE = 0.06;
 const AXIS_FONT_PX = 11;
+const LABEL_HALF_PX = 26;
 
 /**
  * Candles and volumes on a uPlot: uPlot keeps scales, axes, crosshair and device pixels, the bars are filled by pixel
@@ -178,7 +179,11 @@ export class CandleChart {
           splits: (plot) => this.#timeSplits(plot),
           values: (plot, splits) => {
             const stepMs = this.#timeStepMs(plot);
-            return splits.map((ms) => axisTimeText(ms, stepMs, this.#ports.zone()));
+            const edgeMs = this.#view.fromMs + LABEL_HALF_PX * this.#msPerPx();
+            // a label that the left edge would cut is left out, its line stays
+            return splits.map((ms) =>
+              ms < edgeMs ? "" : axisTimeText(ms, stepMs, this.#ports.zone())
+            );
           },
         },
         {

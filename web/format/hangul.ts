@@ -31,8 +31,9 @@ export function marketSearch(
   return ({ market, koreanName, englishName }) => {
     const korean = koreanName.normalize("NFC").toLowerCase().replaceAll(" ", "");
     if (byInitials) return initialsOf(korean).includes(wanted);
-    return korean.includes(wanted) || market.toLowerCase().includes(wanted) ||
-      market.replace("-", "/").toLowerCase().includes(wanted) ||
+    const [quote, base] = market.toLowerCase().split("-") as [string, string];
+    return korean.includes(wanted) || `${quote}-${base}`.includes(wanted) ||
+      `${base}/${quote}`.includes(wanted) ||
       englishName.toLowerCase().replaceAll(" ", "").includes(wanted);
   };
 }

@@ -59,17 +59,9 @@ export function turnoverShort(
   return { digits: axisNumber(amount, quote === "BTC" ? 3 : 0), millions: false };
 }
 
-/** Short axis label of a volume: `1.2M`, `350`, `0.004`. */
-export function volumeAxis(value: number): string {
-  if (value === 0) return "0";
-  for (const [unit, letter] of [[1e9, "B"], [1e6, "M"], [1e3, "K"]] as const) {
-    if (value >= unit) return `${trimmed((value / unit).toFixed(1))}${letter}`;
-  }
-  if (value >= 1) return trimmed(value.toFixed(1));
-  return trimmed(value.toPrecision(2));
-}
-
-function trimmed(text: string): string {
-  if (/e/.test(text)) return trimmed(Number(text).toFixed(10));
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+/** A day's volume at a glance: `589.399`, `1,490,066M`. */
+export function volumeShort(value: Decimal): string {
+  const amount = Number(value);
+  if (amount >= 1e9) return `${axisNumber(amount / 1e6, 0)}M`;
+  return axisNumber(amount, amount >= 1e5 ? 0 : 3);
 }

@@ -37,7 +37,9 @@ export function advanced(view: ViewRange, limits: ViewLimits): ViewRange {
 export function panned(view: ViewRange, byMs: number, limits: ViewLimits): ViewRange {
   const span = view.toMs - view.fromMs;
   const toMs = Math.min(view.toMs + byMs, limits.headMs + span * OVERSHOOT_SHARE);
-  return settled(toMs - span, toMs, limits, byMs >= 0);
+  const atHeadMs = limits.headMs + span * limits.roomShare;
+  const reached = byMs > 0 && view.toMs < atHeadMs && toMs >= atHeadMs;
+  return reached ? viewAtHead(span, limits) : { fromMs: toMs - span, toMs, follows: false };
 }
 
 /**
@@ -54,21 +56,11 @@ export function zoomed(
   const next = clamp(span * factor, limits.spanMsMin, limits.spanMsMax);
   if (view.follows) return viewAtHead(next, limits);
   const share = (anchorMs - view.fromMs) / span;
-  const fromMs = anchorMs - next * share;
-  return settled(fromMs, fromMs + next, limits, factor > 1);
-}
-
-function settled(
-  fromMs: number,
-  toMs: number,
-  limits: ViewLimits,
-  mayFollow: boolean,
-): ViewRange {
-  const atHead = limits.headMs + (toMs - fromMs) * limits.roomShare;
-  if (mayFollow && toMs >= atHead && toMs <= atHead + (toMs - fromMs) * 0.02) {
-    return viewAtHead(toMs - fromMs, limits);
-  }
-  return { fromMs, toMs, follows: false };
+  const toMs = Math.min(
+    anchorMs + next * (1 - share),
+    limits.headMs + next * OVERSHOOT_SHARE,
+  );
+  return { fromMs: toMs - next, toMs, follows: false };
 }
 
 function clamp(value: number, min: number, max: number): number {

@@ -14,7 +14,7 @@ export interface StreamOptions {
   /** Gets each event's data, the tail first. `signal` ends with this very connection. */
   readonly onEvent: (name: StreamEventName, data: string, signal: AbortSignal) => void;
   readonly onState: (state: "connecting" | "open" | "lost") => void;
-  /** Dispatches `wake` when the tab was asleep or the network came back. */
+  /** Dispatches `slept` after a time in which events may have been missed, `wake` when only the connection is in doubt. */
   readonly wakes: EventTarget;
   /** Dispatches `renew` when a new beginning is wanted at once. */
   readonly renewals?: EventTarget;
@@ -29,7 +29,7 @@ const BACKOFF: BackoffPlan = { firstMs: 300, maxMs: 5_000 };
 /** Link events come at least every 5 s: a stream that says nothing for longer is dead, whatever TCP thinks of it. */
 export const SILENCE_MS_MAX = 12_000;
 
-/** What was said less than this long ago needs no new connection after a sleep. */
+/** What was said less than this long ago needs no new connection when the network changed. */
 const AWAKE_MS_MAX = 6_000;
 
 /** A connection that lived for this long was a good one: the next retry starts from the shortest wait. */
@@ -78,6 +78,7 @@ function connection(
     options.wakes.addEventListener("wake", () => endIfSilent(AWAKE_MS_MAX), {
       signal: ended.signal,
     });
+    options.wakes.addEventListener("slept", () => endAs("renewed"), { signal: ended.signal });
     options.renewals?.addEventListener("renew", () => endAs("renewed"), {
       signal: ended.signal,
     });
@@ -97,7 +98,9 @@ function connection(
 
 async function sleepOrWake(ms: number, wakes: EventTarget, signal: AbortSignal): Promise<void> {
   const awake = new AbortController();
-  wakes.addEventListener("wake", () => awake.abort(), { signal: awake.signal });
+  for (const name of ["wake", "slept"]) {
+    wakes.addEventListener(name, () => awake.abort(), { signal: awake.signal });
+  }
   await sleep(ms, AbortSignal.any([signal, awake.signal]));
   awake.abort();
 }

@@ -8,7 +8,6 @@ import { encodeLinkEvent, type LinkEvent } from "#core/event/link_event.ts";
 import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
 import { encodeTickerEvent } from "#core/event/ticker_event.ts";
 import { marketFilter } from "#core/market.ts";
-import { SECURITY_HEADERS } from "../../services/stream/http/headers.ts";
 import {
   fakeCandleEvent,
   type FakeMarket,
@@ -16,6 +15,10 @@ import {
   fakeSecond,
   fakeTicker,
 } from "./fake_market.ts";
+
+/** As strict as the real server's: nothing inline, nothing from elsewhere. */
+const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+  "connect-src 'self'; base-uri 'none'";
 
 /** How long the fake tail reaches back, and how long history does. */
 const TAIL_MS = 60_000;
@@ -97,6 +100,17 @@ export class FakeServer {
     this.#revised.set(`${market} ${startsAtMs}`, event);
     if (send) this.#send("candle", of.market, encodeCandleEvent(event));
     return event;
+  }
+
+  /** The newest revision of every second within [since, until). */
+  seconds(market: string, sinceMs: number, untilMs: number): CandleEvent[] {
+    const of = this.markets.find((one) => one.market === market)!;
+    const events: CandleEvent[] = [];
+    for (let ms = sinceMs; ms < untilMs; ms += 1_000) {
+      const event = this.#second(of, ms);
+      if (event !== null) events.push(event);
+    }
+    return events;
   }
 
   #second(of: FakeMarket, startsAtMs: number): CandleEvent | null {
@@ -245,7 +259,7 @@ export class FakeServer {
     try {
       const body = await readFile(join(this.#root, name));
       response.writeHead(200, {
-        ...SECURITY_HEADERS,
+        "content-security-policy": POLICY,
         "content-type": types[extname(name)] ?? "application/octet-stream",
       });
       response.end(body);

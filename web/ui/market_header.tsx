@@ -1,6 +1,6 @@
 import type { Decimal } from "#core/decimal.ts";
 import { quoteOf } from "#core/market.ts";
-import { axisNumber, grouped, signed, turnoverShort } from "../format/number.ts";
+import { grouped, signed, turnoverShort, volumeShort } from "../format/number.ts";
 import type { App } from "../state/app.ts";
 import { Change, directionOf } from "./change.tsx";
 
@@ -32,7 +32,7 @@ export function MarketHeader({ app }: { readonly app: App }) {
         <Figure name={t("low24")} value={exact(ticker?.low)} />
         <Figure
           name={t("volume24")}
-          value={ticker?.volume24h == null ? "–" : axisNumber(Number(ticker.volume24h), 3)}
+          value={ticker?.volume24h == null ? "–" : volumeShort(ticker.volume24h)}
           unit={base}
         />
         <Figure

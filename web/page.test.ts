@@ -1,0 +1,228 @@
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { buildPage, launchChromium } from "./testing/browser.ts";
+import { FakeServer } from "./testing/fake_server.ts";
+
+const MARKET = "KRW-BTC";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+let browser: Browser;
+let built: Awaited<ReturnType<typeof buildPage>>;
+let server: FakeServer;
+let url: string;
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  built = await buildPage();
+  browser = await launchChromium();
+}, 60_000);
+
+afterAll(async () => {
+  await browser?.close();
+  await built?.remove();
+});
+
+beforeEach(async () => {
+  complaints.length = 0;
+  server = new FakeServer(built.root, 289);
+  url = await server.listen();
+  return () => server.close();
+});
+
+async function open(width = 1440, query = `?market=${MARKET}`): Promise<Page> {
+  const context = await browser.newContext({
+    viewport: { width, height: width < 500 ? 740 : 900 },
+    locale: "ko-KR",
+    colorScheme: "dark",
+    hasTouch: width < 500,
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+  });
+  await page.goto(url + query);
+  return page;
+}
+
+/** Evaluated as text: this file's types know no browser. */
+function ask<Value>(page: Page, script: string): Promise<Value> {
+  return page.evaluate(script) as Promise<Value>;
+}
+
+async function untilTrue(page: Page, script: string): Promise<void> {
+  // polled from here: the page's policy forbids what waitForFunction does inside it
+  await expect.poll(() => ask<boolean>(page, script), { timeout: 15_000, message: script })
+    .toBe(true);
+}
+
+const LIVE = "stofka.badge.state === 'live' && stofka.feedState === 'live'";
+
+/** Waits until the page holds exactly what the server knows of the last two minutes. */
+async function expectServersSeconds(page: Page): Promise<void> {
+  await expect.poll(async () => {
+    const untilMs = Math.floor(Date.now() / 1_000) * 1_000 - 2_000;
+    const sinceMs = untilMs - 120_000;
+    const shown = await ask<[number, number][]>(
+      page,
+      `(({ startsAtMs, close }) => startsAtMs.map((ms, at) => [ms, close[at]])
+        .filter(([ms]) => ms >= ${sinceMs} && ms < ${untilMs}))(stofka.columns())`,
+    );
+    const known = server.seconds(MARKET, sinceMs, untilMs)
+      .map((one) => [one.startsAtMs, Number(one.close)]);
+    return JSON.stringify(shown) === JSON.stringify(known);
+  }, { timeout: 15_000, interval: 300 }).toBe(true);
+}
+
+test("list and chart are live, say whose data they show, and nothing inline is needed", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  await expectServersSeconds(page);
+  expect(await ask(page, "stofka.badge.provenance")).toBe("simulated");
+  expect(await page.locator(".provenance").textContent()).toBe("모의 데이터");
+  await expect.poll(() => page.title()).toMatch(
+    /^\[모의 데이터\] [▲▼]? ?[\d,]+ · KRW-BTC · Stofka$/,
+  );
+  expect(await page.locator(".row").count()).toBeLessThan(60); // of 286
+  const colors = await ask<[number, number]>(page, COLORED_PIXELS);
+  expect(colors[0]).toBeGreaterThan(200);
+  expect(colors[1]).toBeGreaterThan(200);
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+/** Pixels of the chart in the colours of risen and fallen bars. */
+const COLORED_PIXELS = `(() => {
+  const canvas = document.querySelector(".chart canvas");
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let up = 0, down = 0;
+  for (let at = 0; at < data.length; at += 4) {
+    if (data[at] === 255 && data[at + 1] === 99 && data[at + 2] === 99) up++;
+    if (data[at] === 98 && data[at + 1] === 160 && data[at + 2] === 255) down++;
+  }
+  return [up, down];
+})()`;
+
+test("hovering a second shows its record with every digit", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  const box = (await page.locator(".chart .u-over").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 3);
+  await page.waitForSelector(".record[data-hovered=true]");
+  const shown = await page.locator(".record time").getAttribute("datetime");
+  const startsAtMs = Date.parse(shown!);
+  const [second] = server.seconds(MARKET, startsAtMs, startsAtMs + 1_000);
+  const text = (await page.locator(".record").textContent())!.replaceAll(",", "");
+  if (second === undefined) expect(text).toContain("체결이 관측되지 않은");
+  else for (const digits of [second.volume, second.turnover]) expect(text).toContain(digits);
+  await page.context().close();
+});
+
+test("a lost stream says so, and its seconds are there when it is back", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  server.refusing = true;
+  server.cut();
+  await untilTrue(page, "stofka.badge.state === 'reconnecting'");
+  await page.waitForTimeout(3_000);
+  server.refusing = false;
+  await untilTrue(page, LIVE);
+  await expectServersSeconds(page);
+  await page.context().close();
+});
+
+test("a tab that slept over a dead connection heals when it wakes", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  const session = await page.context().newCDPSession(page);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  server.silent = true; // what is sent while asleep never arrives, and no connection is closed
+  await new Promise((resolve) => setTimeout(resolve, 8_000));
+  server.silent = false;
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await expectServersSeconds(page);
+  await untilTrue(page, LIVE);
+  await page.context().close();
+});
+
+test("a late revision repaints its second; one that came while the page was away too", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  const lateMs = Math.floor(Date.now() / 1_000) * 1_000 - 30_000;
+  const [late] = server.seconds(MARKET, lateMs, lateMs + 10_000);
+  const frames = await ask<number>(page, "stofka.drawnFrames");
+  const revised = server.revise(MARKET, late!.startsAtMs, true)!;
+  await untilTrue(page, `stofka.row(${late!.startsAtMs}).revision === "${revised.revision}"`);
+  await untilTrue(page, `stofka.drawnFrames > ${frames}`);
+  expect(await ask(page, `stofka.row(${late!.startsAtMs}).revisions`)).toBe(1);
+  server.refusing = true;
+  server.cut();
+  const missed = server.seconds(MARKET, lateMs - 20_000, lateMs).at(-1)!;
+  const unseen = server.revise(MARKET, missed.startsAtMs, false)!;
+  server.refusing = false;
+  await untilTrue(page, `stofka.row(${missed.startsAtMs}).revision === "${unseen.revision}"`);
+  await page.context().close();
+});
+
+test("a zoomed view stays when seconds arrive, pages back, and returns to now", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  const box = (await page.locator(".chart .u-over").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 3);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2 + 300, box.y + box.height / 3, { steps: 5 });
+  await page.mouse.up();
+  await page.mouse.wheel(0, -200);
+  await untilTrue(page, "stofka.view.follows === false");
+  const view = await ask(page, "JSON.stringify(stofka.view)");
+  const rows = await ask<number>(page, "stofka.columns().close.length");
+  await untilTrue(page, `stofka.columns().close.length > ${rows} + 1`);
+  expect(await ask(page, "JSON.stringify(stofka.view)")).toBe(view);
+  for (let turn = 0; turn < 14; turn++) await page.mouse.wheel(0, 240);
+  await untilTrue(page, `stofka.columns().close.length > ${rows} + 1000`);
+  const starts = await ask<number[]>(page, "stofka.columns().startsAtMs");
+  const known = server.seconds(MARKET, starts[0]!, starts.at(-1)! + 1_000);
+  expect(starts).toEqual(known.map((one) => one.startsAtMs));
+  await page.locator(".to-now").click();
+  await untilTrue(page, "stofka.view.follows === true");
+  await page.context().close();
+});
+
+test("a lost exchange is named, and the list is used by keys alone", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  server.setLink("down");
+  await untilTrue(page, "stofka.badge.state === 'exchange-lost'");
+  await page.keyboard.press("/");
+  await page.keyboard.type("ㅇㄷㄹㅇ");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("Home");
+  await page.keyboard.press("Enter");
+  await untilTrue(page, "stofka.market === 'KRW-ETH' && location.search === '?market=KRW-ETH'");
+  await page.goBack();
+  await untilTrue(page, "stofka.market === 'KRW-BTC'");
+  await page.context().close();
+});
+
+test("at 360 px list and chart take turns, and nothing is wider than the screen", async () => {
+  const page = await open(360, "");
+  await page.locator(".row").first().tap();
+  await page.waitForSelector(".chart canvas");
+  await untilTrue(page, LIVE);
+  const widths = await ask<number[]>(
+    page,
+    `[...document.querySelectorAll(".page *")].map((one) => one.getBoundingClientRect())
+      .filter(({ width, right }) => width > 0 && right > 361).map(({ right }) => right)`,
+  );
+  expect(widths).toEqual([]);
+  const small = await ask<string[]>(
+    page,
+    `[...document.querySelectorAll("button")].filter((one) => {
+      const { width, height } = one.getBoundingClientRect();
+      return width > 0 && (height < 32 || width < 32);
+    }).map((one) => one.textContent)`,
+  );
+  expect(small).toEqual([]);
+  await page.context().close();
+});
