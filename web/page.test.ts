@@ -5,7 +5,7 @@ import { FakeServer } from "./testing/fake_server.ts";
 
 const MARKET = "KRW-BTC";
 
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 90_000 });
 
 let browser: Browser;
 let built: Awaited<ReturnType<typeof buildPage>>;
@@ -53,7 +53,7 @@ function ask<Value>(page: Page, script: string): Promise<Value> {
 
 async function untilTrue(page: Page, script: string): Promise<void> {
   // polled from here: the page's policy forbids what waitForFunction does inside it
-  await expect.poll(() => ask<boolean>(page, script), { timeout: 15_000, message: script })
+  await expect.poll(() => ask<boolean>(page, script), { timeout: 30_000, message: script })
     .toBe(true);
 }
 
@@ -72,7 +72,7 @@ async function expectServersSeconds(page: Page): Promise<void> {
     const known = server.seconds(MARKET, sinceMs, untilMs)
       .map((one) => [one.startsAtMs, Number(one.close)]);
     return JSON.stringify(shown) === JSON.stringify(known);
-  }, { timeout: 15_000, interval: 300 }).toBe(true);
+  }, { timeout: 30_000, interval: 300 }).toBe(true);
 }
 
 test("list and chart are live, say whose data they show, and nothing inline is needed", async () => {
@@ -136,11 +136,13 @@ test("a tab that slept over a dead connection heals when it wakes", async () => 
   const page = await open();
   await untilTrue(page, LIVE);
   const session = await page.context().newCDPSession(page);
-  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await session.send("Debugger.enable");
+  await session.send("Debugger.pause"); // no timer and no event runs, as in a machine asleep
   server.silent = true; // what is sent while asleep never arrives, and no connection is closed
   await new Promise((resolve) => setTimeout(resolve, 8_000));
   server.silent = false;
-  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await session.send("Debugger.resume");
+  await session.send("Debugger.disable");
   await expectServersSeconds(page);
   await untilTrue(page, LIVE);
   await page.context().close();
