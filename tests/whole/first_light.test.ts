@@ -40,7 +40,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   expect(await stack?.stop()).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 /** The first whole second of the first session. */
 async function coveredSinceMs(): Promise<number> {

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   expect(await stack?.stop()).toEqual([]);
-}, 30_000);
+}, 60_000);
 
 describe("the whole path on Node", () => {
   test.each(["ingest", "persist", "stream"])("%s runs on Node", (service) => {

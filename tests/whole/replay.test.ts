@@ -85,7 +85,7 @@ describe.skipIf(!existsSync(CAPTURE))("a recorded capture, replayed", () => {
   afterAll(async () => {
     await browser?.close();
     expect(await stack?.stop()).toEqual([]);
-  }, 30_000);
+  }, 60_000);
 
   test("all 35 seconds are stored as the file says, and nothing else", async () => {
     expect(truth.size).toBe(35);

@@ -1,10 +1,12 @@
 import kafkajs, { type KafkaMessage } from "kafkajs";
 import { randomUUID } from "node:crypto";
+import { guardRequestQueue } from "#adapters/kafka/request_queue_guard.ts";
 import { exactJson, plain } from "./exact.ts";
 import { keyOf, type Second } from "./seconds.ts";
 
 /** A client of the tests' own, not the product's. */
 export function kafkaOf(brokers: string): kafkajs.Kafka {
+  guardRequestQueue(); // else it spins a timer, with a warning
   return new kafkajs.Kafka({
     clientId: "stofka-whole",
     brokers: brokers.split(","),

@@ -1,0 +1,24 @@
+// `npm run bench -- <name> [options]`: runs bench/<name>.ts with the pinned Node. Plain JavaScript, since an older Node may start it.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const folder = fileURLToPath(new URL(".", import.meta.url));
+const NAMES = {
+  latency: "frame to SSE event at a client, p50 and p99, at given rates",
+  throughput: "highest steady rate to Redis and SSE, and with PostgreSQL",
+  footprint: "CPU and memory of each service at the exchange's real load",
+  upsert: "rows a second into market_candle_1s, by batch size",
+  sse_fanout: "SSE clients and events a second of one stream replica",
+};
+const [name, ...options] = process.argv.slice(2);
+
+if (!(name in NAMES) || !readdirSync(folder).includes(`${name}.ts`)) {
+  console.log("npm run bench -- <name> [options]      --help after a name lists its options\n");
+  for (const [known, what] of Object.entries(NAMES)) console.log(`  ${known.padEnd(12)} ${what}`);
+  process.exit(name === undefined || name === "--help" ? 0 : 2);
+}
+const node = fileURLToPath(new URL("../node_modules/.bin/node", import.meta.url));
+const child = spawn(node, [`${folder}${name}.ts`, ...options], { stdio: "inherit" });
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+child.once("exit", (code) => process.exit(code ?? 1));
