@@ -15,6 +15,8 @@ import { Latest } from "./latest.ts";
 import { PersistMetrics } from "./metrics.ts";
 import { persist } from "./persist.ts";
 import { readBatch, type RecordKind } from "./read_batch.ts";
+import { relay } from "./relay.ts";
+import { RelayMetrics } from "./relay_metrics.ts";
 import { takenWindow } from "./retention.ts";
 import { whileAway } from "./retry.ts";
 import { SecondDays } from "./second_days.ts";
@@ -107,9 +109,28 @@ await runService("persist", ({ log, registry, environment }) => {
     redisStale: () => latest.staleMarkets,
   });
 
+  const relayMetrics = new RelayMetrics(registry, Date.now);
+
   return [
     worker,
     latest,
+    relay({
+      // its own: it holds a transaction open while it waits for Kafka, and a producer takes one call at a time
+      database: postgresClient({
+        url: settings.postgresUrl,
+        applicationName: "stofka persist relay",
+        connectionsMax: 1,
+        statementTimeoutMs: 30_000,
+      }),
+      producer: new KafkaProducer(kafka, log),
+      namespace,
+      chance: Math.random,
+      onSent: relayMetrics.sent,
+      onAway: (reason) => {
+        relayMetrics.retried();
+        log.warn({ event: "relay_retry", reason }, "PostgreSQL away, relaying later");
+      },
+    }),
     housekeeping({
       database,
       keptDays: secondsKeptDays,
