@@ -2,9 +2,11 @@ import { type ExchangeChoice, exchangeText, type ExchangeWish } from "./exchange
 
 /** What the user reads last: where the page is, in both languages, what it shows, and how it ends. */
 export function closingBlock(
-  { page, choice, dataFolder, detached }: {
+  { page, choice, missing, dataFolder, detached }: {
     readonly page: string;
     readonly choice: ExchangeChoice;
+    /** What ingest lacks to collect; none when prices come in. */
+    readonly missing: readonly string[];
     readonly dataFolder: string;
     readonly detached: boolean;
   },
@@ -16,7 +18,7 @@ export function closingBlock(
   Stofka runs     ${page}     (${end})
   스토프카 실행 중  ${page}     (${endKorean})
 
-  exchange  ${exchangeText(choice.wish)}${badge(choice.wish)}
+  exchange  ${exchangeText(choice.wish)}${badge(choice.wish)}${linkText(missing)}
   data      ${dataFolder}     logs in logs/, addresses in stack.json
 `;
 }
@@ -53,4 +55,14 @@ export function exchangeSentence(
 function badge({ kind }: ExchangeWish): string {
   if (kind === "simulator") return " (SIMULATED: invented prices)";
   return kind === "replay" ? " (REPLAY: recorded prices)" : "";
+}
+
+/** Why no prices come, where none do. They are never replaced by invented ones. */
+function linkText(missing: readonly string[]): string {
+  if (missing.length === 0) return "";
+  return `
+            RECONNECTING: ${
+    missing.join("; ")
+  }. It is tried again and again; the page says so until it succeeds.
+            거래소에 다시 연결하는 중입니다. 연결될 때까지 새 가격이 없습니다.`;
 }

@@ -21,6 +21,8 @@ export interface Kept {
   readonly format: 1;
   readonly exchange?: ExchangeWish;
   readonly markets?: string;
+  /** Whole days of second candles; 0 keeps all. */
+  readonly keepDays?: number;
   readonly ports: Ports;
   readonly secrets: Secrets;
   /** Where PostgreSQL's folder lies when it cannot lie in here: see server_user.ts. */

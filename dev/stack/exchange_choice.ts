@@ -50,14 +50,20 @@ export async function chooseExchange(
     : { wish: { kind: "simulator" }, because: "upbit does not answer" };
 }
 
-/** Whether Upbit's market list comes within {@link ANSWER_MS_MAX}. Every way of not coming counts the same: this machine cannot use it. */
-export async function upbitAnswers(): Promise<boolean> {
+/**
+ * Whether Upbit's market list comes within {@link ANSWER_MS_MAX}. Every way of not coming counts the same: this machine cannot
+ * use it.
+ *
+ * @throws the signal's reason when that aborts: then nothing was found out
+ */
+export async function upbitAnswers(signal: AbortSignal): Promise<boolean> {
   try {
     const answer = await fetch(`${UPBIT_BASE}/v1/market/all`, {
-      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS_MAX)]),
     });
     return answer.ok && Array.isArray(await answer.json());
   } catch {
+    signal.throwIfAborted();
     return false; // no name, no route, no answer in time, no JSON
   }
 }

@@ -96,3 +96,16 @@ test("the help names every flag that is read", () => {
     expect(HELP).toContain(`--${flag}`);
   }
 });
+
+test("--keep-days takes whole days, 0 among them, and nothing else", () => {
+  const read = (text: string) =>
+    parseOptions(["start", "--keep-days", text], {}, { checkout: "/c", folder: "/c" }).keepDays;
+  expect(read("0")).toBe(0);
+  expect(read("30")).toBe(30);
+  for (const text of ["", "-1", "1.5", "3651", "week"]) {
+    expect(() => read(text), text).toThrow(/--keep-days/);
+  }
+  expect(() =>
+    parseOptions(["start"], { npm_config_keep_days: "3" }, { checkout: "/c", folder: "/c" })
+  ).toThrow("-- --keep-days");
+});

@@ -13,6 +13,8 @@ export interface Options {
   readonly exchange?: ExchangeWish;
   readonly markets?: string;
   readonly port?: number;
+  /** Whole days of second candles; 0 keeps all. */
+  readonly keepDays?: number;
   /** Absolute. */
   readonly dataFolder: string;
   readonly reset: boolean;
@@ -29,6 +31,7 @@ const FLAGS = {
   exchange: { type: "string" },
   markets: { type: "string" },
   port: { type: "string" },
+  "keep-days": { type: "string" },
   data: { type: "string" },
   reset: { type: "boolean" },
   detach: { type: "boolean" },
@@ -38,7 +41,15 @@ const FLAGS = {
 } as const;
 
 /** Flags that npm would not refuse but keep for itself when the `--` before them is missing. `yes` is one of its own. */
-const SWALLOWED_BY_NPM = ["exchange", "markets", "port", "data", "reset", "detach"] as const;
+const SWALLOWED_BY_NPM = [
+  "exchange",
+  "markets",
+  "port",
+  "keep-days",
+  "data",
+  "reset",
+  "detach",
+] as const;
 
 /**
  * Reads `<command> …flags`.
@@ -63,7 +74,9 @@ export function parseOptions(
     const rest = args.slice(1).filter((arg) => arg !== "--no-install");
     return { ...own, ...flags, install: rest.length === args.length - 1, rest };
   }
-  const swallowed = SWALLOWED_BY_NPM.filter((name) => environment[`npm_config_${name}`]);
+  const swallowed = SWALLOWED_BY_NPM.filter((name) =>
+    environment[`npm_config_${name.replace("-", "_")}`]
+  );
   if (swallowed.length > 0) {
     throw usage(
       `npm took --${swallowed[0]} for itself; put two hyphens before the flags: npm ${
@@ -78,6 +91,7 @@ export function parseOptions(
     ...(values.exchange === undefined ? {} : { exchange: parseExchange(values.exchange, folder) }),
     ...(values.markets === undefined ? {} : { markets: parseMarkets(values.markets) }),
     ...(values.port === undefined ? {} : { port: parsePort(values.port) }),
+    ...(values["keep-days"] === undefined ? {} : { keepDays: parseKeepDays(values["keep-days"]) }),
     reset: values.reset ?? false,
     detach: values.detach ?? false,
     yes: values.yes ?? false,
@@ -132,6 +146,21 @@ function parsePort(text: string): number {
   return port;
 }
 
+function parseKeepDays(text: string): number {
+  const days = Number(text);
+  if (!/^\d{1,4}$/.test(text) || days > KEEP_DAYS_MAX) {
+    throw usage(
+      `--keep-days ${
+        shown(text)
+      }: use a whole number of days from 1 to ${KEEP_DAYS_MAX}, or 0 to keep all`,
+    );
+  }
+  return days;
+}
+
+/** Ten years, as persist's SECONDS_KEPT_DAYS has it. */
+const KEEP_DAYS_MAX = 3_650;
+
 function usage(message: string): Failure {
   return new Failure("usage", message);
 }
@@ -148,6 +177,8 @@ export const HELP = `Stofka: every one-second candle of the Upbit exchange, live
                                  The first start of a data folder takes Upbit where it answers within 5 s, else the
                                  simulator; it is kept, and so is what you name here. Each has data of its own.
     --markets <list>             all (default), quotes such as KRW, or markets such as KRW-BTC,KRW-ETH; kept
+    --keep-days <number>         of second candles; 7 unless named, 0 keeps all; kept.
+                                 Minutes and longer stay anyway; a replay keeps all
     --port <number>              of the page on 127.0.0.1; otherwise 8787 or the next free one
     --data <folder>              where everything is kept; otherwise .stofka in the checkout
     --reset                      delete what the data folder holds, then start

@@ -19,10 +19,15 @@ export interface ServicesOptions {
   readonly exchange: ExchangeAddress & { readonly kind: ExchangeKind };
   readonly markets: string;
   readonly webRoot: string;
+  /** Of second candles, whole days; 0 keeps all. */
+  readonly secondsKeptDays: number;
   readonly logLevel: string;
 }
 
-/** The three services, each with its settings and no permission beyond what these need. */
+/**
+ * The three services, each with its settings and no permission beyond what these need. ingest counts as started once its
+ * process answers: whether the exchange can be reached is the world's affair, and the stack runs without it.
+ */
 export function serviceParts(options: ServicesOptions): Part[] {
   return SERVICE_NAMES.map((name) => {
     const env = { ...settingsOf(name, options), ...options.runtime.env };
@@ -33,7 +38,7 @@ export function serviceParts(options: ServicesOptions): Part[] {
       env,
       cwd: options.checkout,
       stopSignal: "SIGTERM",
-      ready: () => isReady(opsUrl(name, options.ports)),
+      ready: () => (name === "ingest" ? isAlive : isReady)(opsUrl(name, options.ports)),
     };
   });
 }
@@ -68,7 +73,7 @@ function settingsOf(name: ServiceName, options: ServicesOptions): Record<string,
         ...common,
         POSTGRES_URL: database("stofka_persist", secrets.postgresPersist),
         REDIS_URL: options.redis,
-        SECONDS_KEPT_DAYS: "0",
+        SECONDS_KEPT_DAYS: String(options.secondsKeptDays),
       };
     case "stream":
       return {
@@ -85,8 +90,18 @@ function settingsOf(name: ServiceName, options: ServicesOptions): Record<string,
 
 /** Rejects with what /readyz says is missing. */
 export async function isReady(ops: string): Promise<void> {
+  const missing = await whatIsMissing(ops);
+  if (missing.length > 0) throw new Error(missing.join("; "));
+}
+
+/** Rejects while the process does not answer; what it lacks does not matter. */
+async function isAlive(ops: string): Promise<void> {
+  await whatIsMissing(ops);
+}
+
+/** The reasons of /readyz; none when the service is ready. Rejects while it does not answer. */
+export async function whatIsMissing(ops: string): Promise<readonly string[]> {
   const answer = await fetch(`${ops}/readyz`, { signal: AbortSignal.timeout(2_000) });
-  if (answer.ok) return void await answer.body?.cancel();
-  const { reasons } = await answer.json() as { reasons?: readonly string[] };
-  throw new Error(reasons?.join("; ") ?? `/readyz answers ${answer.status}`);
+  const { ready, reasons } = await answer.json() as { ready: boolean; reasons: readonly string[] };
+  return ready ? [] : reasons;
 }

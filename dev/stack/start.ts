@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { KafkaAdmin } from "#adapters/kafka/admin.ts";
 import { createLog } from "#adapters/log.ts";
-import { Failure } from "#core/failure.ts";
+import { Failure, reason } from "#core/failure.ts";
+import { sleep } from "#core/lifecycle.ts";
 import { databaseName } from "#core/namespace.ts";
 import { TOPIC_PLANS } from "#core/topics.ts";
 import { closingBlock, exchangeSentence } from "./closing_block.ts";
@@ -34,7 +35,7 @@ import { ownRuntime } from "./runtime.ts";
 import { postgresHome } from "./server_user.ts";
 import { SERVER_PARTS, SERVER_PORTS, startServers } from "./servers.ts";
 import { SERVICE_NAMES } from "../../services/permissions.ts";
-import { opsUrl, serviceParts } from "./services.ts";
+import { opsUrl, serviceParts, whatIsMissing } from "./services.ts";
 import { readStackFile, removeStackFile, topicNames, writeStackFile } from "./stack_file.ts";
 import { type PartEnded, Supervisor } from "./supervisor.ts";
 import { buildPage, webRoot } from "./web_page.ts";
@@ -52,6 +53,12 @@ const STOP_GROUPS = [
   { names: [...SERVICE_NAMES, "exchange"], graceMs: 4_600 },
   { names: SERVER_PARTS, graceMs: 4_900 },
 ];
+
+/** A laptop's disk holds a week of seconds of all markets; longer intervals stay. */
+const KEEP_DAYS = 7;
+
+/** The exchange may take this long to be reached before the start is called done without it. */
+const LINK_MS_MAX = 5_000;
 
 /** A folder that is opened, ours, and ready to start in. */
 export interface Prepared {
@@ -137,7 +144,7 @@ async function startAll(
   const choice = await chooseExchange(
     options.exchange,
     kept.exchange,
-    () => progress.step("asking Upbit", upbitAnswers),
+    () => progress.step("asking Upbit", () => upbitAnswers(context.signal)),
   );
   progress.say(exchangeSentence(choice, kept.exchange));
   const page = await choosePagePort(options.port, kept.ports.page);
@@ -146,12 +153,14 @@ async function startAll(
     page,
   } as Required<Ports>;
   const markets = options.markets ?? kept.markets ?? "all";
+  const keepDays = options.keepDays ?? kept.keepDays ?? KEEP_DAYS;
   const home = postgresHome(dataFolder, kept.postgresFolder, uid);
   writeKept(dataFolder, {
     ...kept,
     ports,
     exchange: choice.wish,
     markets,
+    keepDays,
     ...(home.user.kind === "postgres" ? { postgresFolder: home.folder } : {}),
   });
   const namespace = exchangeNamespace(choice.wish);
@@ -233,6 +242,7 @@ async function startAll(
     exchange,
     markets,
     webRoot: webRoot(dataFolder),
+    secondsKeptDays: choice.wish.kind === "replay" ? 0 : keepDays, // a capture may be of any age
     logLevel: environment["LOG_LEVEL"] ?? "info",
   });
   await allOf(parts.map((part) => progress.step(part.name, () => supervisor.start(part))));
@@ -254,9 +264,20 @@ async function startAll(
   return closingBlock({
     page: `http://127.0.0.1:${page}`,
     choice,
+    missing: await missingLink(opsUrl("ingest", ports), context.signal),
     dataFolder,
     detached: options.detach,
   });
+}
+
+/** What ingest lacks after a little patience: nothing, or why the exchange's prices do not come. */
+async function missingLink(ops: string, signal: AbortSignal): Promise<readonly string[]> {
+  const until = performance.now() + LINK_MS_MAX;
+  for (;;) {
+    const missing = await whatIsMissing(ops).catch((error) => [reason(error)]);
+    if (missing.length === 0 || performance.now() > until || signal.aborted) return missing;
+    await sleep(100, signal);
+  }
 }
 
 async function startExchange(
