@@ -47,7 +47,7 @@ export class FrameBatch {
     for (let i = 0; i < count; i++) {
       const { bytes, msAt } = this.#tickers[this.#nextTicker++ % this.#tickers.length]!;
       const copy = Buffer.from(bytes);
-      for (const at of msAt) copy.latin1Write(ms, at);
+      for (const at of msAt) copy.write(ms, at, "latin1");
       parts.push(copy);
     }
     return Buffer.concat(parts);
@@ -79,9 +79,9 @@ function second(
   nowMs: number,
 ): Buffer {
   const copy = Buffer.from(bytes);
-  copy.latin1Write(new Date(startsAtMs).toISOString().slice(0, 19), utcAt);
-  copy.latin1Write(new Date(startsAtMs + 9 * 3_600_000).toISOString().slice(0, 19), kstAt);
-  for (const at of msAt) copy.latin1Write(String(nowMs), at);
+  copy.write(new Date(startsAtMs).toISOString().slice(0, 19), utcAt, "latin1");
+  copy.write(new Date(startsAtMs + 9 * 3_600_000).toISOString().slice(0, 19), kstAt, "latin1");
+  for (const at of msAt) copy.write(String(nowMs), at, "latin1");
   return copy;
 }
 

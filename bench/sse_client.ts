@@ -64,7 +64,7 @@ export class SseClient {
         if (name !== null) {
           this.events++;
           if (this.#seen++ % this.#every === 0) {
-            this.#read(name, data.latin1Slice(from, end), nowMs);
+            this.#read(name, data.toString("latin1", from, end), nowMs);
           }
         }
       }

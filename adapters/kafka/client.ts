@@ -1,6 +1,7 @@
-// one default import: which names a runtime finds in a CommonJS module differs between Deno and Node
-import kafkajs, { type Kafka, type LogEntry } from "kafkajs";
+import { createRequire } from "node:module";
+import type { Kafka, LogEntry } from "kafkajs";
 import type { Log } from "../log.ts";
+import { speedUpEncoding } from "./fast_encoding.ts";
 import { guardRequestQueue } from "./request_queue_guard.ts";
 
 export interface KafkaSettings {
@@ -20,7 +21,7 @@ const RETRIES_MAX = 1_000_000;
 
 /** The one place where kafkajs is set up; everything else meets it through the modules of this folder. */
 export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
-  guardRequestQueue();
+  const kafkajs = loadKafkajs();
   const { security } = settings;
   return new kafkajs.Kafka({
     clientId: settings.clientId,
@@ -35,7 +36,7 @@ export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
       retries: RETRIES_MAX,
     },
     logLevel: kafkajs.logLevel.WARN,
-    logCreator: () => (entry) => forward(entry, log),
+    logCreator: () => (entry) => forward(entry, kafkajs, log),
     ...(security === undefined ? {} : {
       ssl: { ca: [security.ca] },
       sasl: {
@@ -47,7 +48,18 @@ export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
   });
 }
 
-function forward({ namespace, level, log: line }: LogEntry, log: Log): void {
+/** As CommonJS and here, not by an import: what is replaced in it must be so before it is loaded. */
+function loadKafkajs(): typeof import("kafkajs") {
+  speedUpEncoding();
+  guardRequestQueue();
+  return createRequire(import.meta.url)("kafkajs") as typeof import("kafkajs");
+}
+
+function forward(
+  { namespace, level, log: line }: LogEntry,
+  kafkajs: typeof import("kafkajs"),
+  log: Log,
+): void {
   const { message, timestamp: _, logger: __, ...details } = line;
   // a broker that is away is reported by kafkajs as an error on each attempt; it is ours to judge when that is one
   const method = level === kafkajs.logLevel.ERROR ? "warn" : "debug";
