@@ -4,6 +4,7 @@ import { TOPIC_PLANS, TOPICS } from "#core/topics.ts";
 import { freshNamespace, testServers } from "../../tests/servers.ts";
 import { createLog } from "../log.ts";
 import { KafkaAdmin } from "./admin.ts";
+import { readCompacted } from "./compacted.ts";
 import { consumeAll, consumeGroup } from "./consumer.ts";
 import { KafkaProducer, type ProducerRecord } from "./producer.ts";
 
@@ -137,6 +138,37 @@ describe("Kafka", () => {
         },
       }, signal), (all) => total(all) >= 5);
     expect(seen).toEqual(new Map([[6, records(6, 25, 5).map(({ value }) => value)]]));
+  });
+
+  test("readCompacted() gives the newest value of each key, and waits for nobody", async () => {
+    const listing = topicName(namespace, TOPICS.listing);
+    const read = () =>
+      readCompacted({
+        settings,
+        log,
+        groupPrefix: groupName(namespace, "compacted"),
+        topic: listing,
+        keysMax: 3,
+        chance: Math.random,
+      }, stop.signal);
+    expect(await read()).toEqual(new Map());
+    const entry = (key: string, value: string | null) => ({
+      topic: listing,
+      partition: 0,
+      key,
+      value,
+      headers: {},
+    });
+    await producer.send([
+      entry("A", "1"),
+      entry("B", "1"),
+      entry("A", "2"),
+      entry("B", null),
+      entry("C", "1"),
+    ], stop.signal);
+    expect(await read()).toEqual(new Map([["A", "2"], ["C", "1"]]));
+    await producer.send([entry("D", "1"), entry("E", "1"), entry("A", "3")], stop.signal);
+    expect([...(await read())!.entries()]).toEqual([["A", "3"], ["C", "1"], ["D", "1"]]);
   });
 
   test("offsetsAt() names the first record at or after a time", async () => {

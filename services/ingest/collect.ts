@@ -1,7 +1,7 @@
 import type { Log } from "#adapters/log.ts";
 import { reason } from "#core/failure.ts";
 import { runWorkers, sleep } from "#core/lifecycle.ts";
-import type { Market } from "#core/market.ts";
+import { isMarket, type Market } from "#core/market.ts";
 import type { Clock } from "./clock.ts";
 import type { Collector } from "./collector.ts";
 import { type LinkOptions, runLink } from "./link.ts";
@@ -16,6 +16,8 @@ export interface CollectOptions {
   readonly restUrl: string;
   readonly markets: (market: Market) => boolean;
   readonly marketListEveryMs: number;
+  /** What the listing topic holds, as soon as Kafka is there; null when the signal aborts first. */
+  readonly published: (signal: AbortSignal) => Promise<ReadonlyMap<string, string> | null>;
   readonly clock: Clock;
   readonly chance: () => number;
   readonly metrics: IngestMetrics;
@@ -37,6 +39,7 @@ export async function collect(options: CollectOptions, signal: AbortSignal): Pro
         run: (signal) => runLink(options.link, (event) => collector.handle(event), signal),
       },
       { name: "market list", run: (signal) => watchMarkets(options, signal) },
+      { name: "listing topic", run: (signal) => readPublished(options, signal) },
       {
         name: "seconds",
         run: (signal) => eachSecond(options.clock, () => collector.tick(), signal),
@@ -58,6 +61,20 @@ export async function collect(options: CollectOptions, signal: AbortSignal): Pro
   }
 }
 
+/** Once, beside the collection: markets that were delisted while nobody looked get their tombstone. */
+async function readPublished(
+  { collector, published, log }: CollectOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const entries = await published(signal);
+  if (entries !== null) {
+    log.info({ event: "listings_found", markets: entries.size }, "listing topic read");
+    const markets = [...entries].filter((entry): entry is [Market, string] => isMarket(entry[0]));
+    collector.setPublished(new Map(markets));
+  }
+  await abort(signal);
+}
+
 const RETRY_MS = 2_000;
 
 /** Looks at the exchange's market list again and again; a failed look changes nothing. */
@@ -66,7 +83,8 @@ async function watchMarkets(options: CollectOptions, signal: AbortSignal): Promi
   let known = false;
   while (!signal.aborted) {
     try {
-      const { list, unreadable } = readMarketList(await fetchMarketList(restUrl, signal), markets);
+      const listed = readMarketList(await fetchMarketList(restUrl, signal), markets);
+      const { list, unreadable } = listed;
       if (unreadable.length > 0) {
         log.warn(
           { event: "listing_invalid", entries: unreadable.slice(0, 5) },
@@ -76,7 +94,7 @@ async function watchMarkets(options: CollectOptions, signal: AbortSignal): Promi
       metrics.listings.inc({ result: "ok" });
       if (list.size > 0) known = true;
       else log.warn({ event: "markets_empty" }, "MARKETS chooses none of the exchange's markets");
-      collector.setMarkets(list);
+      collector.setMarkets(listed);
     } catch (error) {
       if (signal.aborted) return;
       metrics.listings.inc({ result: "failed" });

@@ -10,6 +10,7 @@ import type { Namespace } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
 import { Collector } from "./collector.ts";
 import { frameIds } from "./frame_id.ts";
+import { collectorGauges } from "./gauges.ts";
 import type { Connection } from "./link.ts";
 import { ingestMetrics } from "./metrics.ts";
 import { type OutboxLimits, OutboxQueue } from "./outbox_queue.ts";
@@ -75,7 +76,8 @@ class Bench {
   markets(...markets: readonly string[]): void {
     const entry = (market: string): string =>
       `{"market":"${market}","korean_name":"","english_name":""}`;
-    this.collector.setMarkets(new Map(markets.map((market) => [market as Market, entry(market)])));
+    const list = new Map(markets.map((market) => [market as Market, entry(market)]));
+    this.collector.setMarkets({ list, all: new Set(list.keys()) });
   }
 
   frame(value: unknown): void {
@@ -112,7 +114,8 @@ class Bench {
     this.acknowledge();
     const partition = partitionOf("KRW-BTC" as Market);
     const marks = this.topic.filter((record) =>
-      record.key === null && record.partition === partition
+      record.topic === "market_candle_1s" && record.key === null &&
+      record.partition === partition
     );
     return decodeMark(String(marks.at(-1)!.value));
   }
@@ -167,8 +170,11 @@ describe("a session", () => {
       decodeMark(String(value)).session?.markets ?? []
     );
     expect(covered.sort()).toEqual([...MARKETS].sort());
-    expect(bench.collector.gauges().marketsCovered()).toBe(3);
-    expect(bench.collector.gauges().marketsSilent()).toBe(3);
+    const clock = { nowMs: () => bench.nowMs, steadyMs: () => 0 };
+    const gauges = collectorGauges(bench.collector, bench.queue, clock);
+    expect(gauges.marketsAsked()).toBe(4);
+    expect(gauges.marketsCovered()).toBe(3);
+    expect(gauges.marketsSilent()).toBe(3);
   });
 
   test("of an exchange that never lists begins after 3 s, with the markets that sent something", () => {
@@ -250,6 +256,26 @@ describe("a session", () => {
     expect(bench.newestMark()).toMatchObject({ cause: "rejected", session: { ended: true } });
   });
 
+  test("a stop is told to every partition, also without a session, and once", () => {
+    const bench = new Bench();
+    bench.markets(...MARKETS);
+    bench.collector.stop();
+    expect(bench.newestMark()).toMatchObject({ link: "down", cause: "stopped", session: null });
+    expect(bench.topic.filter(({ topic }) => topic === "market_candle_1s")).toHaveLength(12);
+    const up = new Bench();
+    up.up();
+    up.collector.handle({
+      kind: "down",
+      atMs: up.nowMs,
+      cause: "stopped",
+      wasUp: true,
+      detail: "",
+    });
+    up.collector.stop();
+    expect(up.newestMark()).toMatchObject({ link: "down", cause: "stopped", session: null });
+    expect(up.topic).toHaveLength(12);
+  });
+
   test("ends with the last marks at a stop, and nothing is handled afterwards", () => {
     const bench = new Bench().live();
     bench.collector.stop();
@@ -317,22 +343,84 @@ describe("a feed that should not be silent", () => {
 });
 
 describe("what cannot be read", () => {
-  test("goes to the dead letter as it came, and ends the session: it may have been a candle", () => {
+  test("goes to the dead letter as it came, and ends the session: it may have been anybody's candle", () => {
     const bench = new Bench().live();
     const garbled = '{"type":"candle.1s","code":"KRW-BT';
+    bench.wait(20_000).pong();
     bench.wait(500).frame(garbled);
     bench.acknowledge();
     const letter = bench.topic.find(({ topic }) => topic === "market_dead_letter");
     expect(String(letter?.value)).toBe(garbled);
     expect(letter?.headers["reason"]).toMatch(/^frame_unreadable: /);
     expect(bench.newestMark()).toMatchObject({
+      link: "up",
       cause: "error",
-      session: { untilMs: bench.nowMs - 500, ended: true },
+      session: { id: "ticket-1", untilMs: bench.nowMs - 500, ended: true },
     });
-    // the next subscription heals it, on the same socket, but not in a storm
-    bench.wait(10_000).collector.tick();
-    expect(bench.sent.at(-1)?.[0]).toEqual({ ticket: "ticket-2" });
+    // the subscription is still in force: the next session needs no other, and begins behind the doubt
+    const asked = bench.sent.length;
+    expect(bench.wait(900).mark().session).toBeNull();
+    const sinceMs = bench.wait(100).nowMs;
+    bench.pong();
+    expect(bench.mark().session).toMatchObject({ id: "ticket-2", sinceMs, markets: ["KRW-BTC"] });
+    expect(bench.sent).toHaveLength(asked);
     expect(bench.ends).toEqual([]);
+  });
+
+  test("but shows its market, goes that market's way and ends nothing", () => {
+    const bench = new Bench().live();
+    const garbled = '{"type":"candle.1s","code":"KRW-BTC","candle_date_time_utc":"2026-11-2';
+    bench.wait(500).frame(garbled);
+    bench.acknowledge();
+    expect(bench.topic.at(-1)).toMatchObject({
+      topic: "market_candle_1s",
+      key: "KRW-BTC",
+      partition: partitionOf("KRW-BTC" as Market),
+      headers: { received_at: String(bench.nowMs) },
+    });
+    expect(String(bench.topic.at(-1)!.value)).toBe(garbled);
+    expect(bench.mark().session).toMatchObject({ untilMs: bench.nowMs, ended: false });
+  });
+
+  test("but was a ticker, costs no coverage", () => {
+    const bench = new Bench().live();
+    bench.wait(500).frame('{"type":"ticker","code":"KR');
+    expect(bench.mark().session).toMatchObject({ untilMs: bench.nowMs, ended: false });
+    expect(bench.topic.filter(({ topic }) => topic === "market_dead_letter")).toHaveLength(1);
+  });
+
+  test("a trickle of it costs the seconds around each, and no message to the exchange", () => {
+    const bench = new Bench().live();
+    const asked = bench.sent.length;
+    const sessions = new Set<string>();
+    let coveredMs = 0;
+    for (let second = 1; second <= 600; second++) {
+      bench.wait(1_000).pong();
+      if (second % 60 === 0) bench.frame("{");
+      const { session } = bench.mark();
+      if (session !== null) sessions.add(session.id);
+      if (session !== null && !session.ended) coveredMs += 1_000;
+    }
+    expect(sessions.size).toBe(10);
+    // without the 5 s that readers take off each end
+    expect(coveredMs / 600_000).toBeGreaterThan(0.95);
+    expect(bench.sent).toHaveLength(asked);
+  });
+
+  test("a storm of it does not make a session of each frame", () => {
+    const bench = new Bench().live();
+    const sessions = new Set<string>();
+    for (let tenth = 0; tenth < 1_200; tenth++) {
+      bench.wait(100).frame(tenth % 15 === 0 ? "{" : { status: "UP" });
+      if (tenth % 10 === 0) bench.collector.tick();
+      bench.acknowledge();
+    }
+    for (const { topic, key, value } of bench.topic) {
+      if (topic !== "market_candle_1s" || key !== null) continue;
+      const { session } = decodeMark(String(value));
+      if (session !== null) sessions.add(session.id);
+    }
+    expect(sessions.size).toBeLessThanOrEqual(13);
   });
 
   test("but is no candle for sure, ends nothing", () => {
@@ -397,6 +485,30 @@ describe("the listing topic", () => {
     ]]);
   });
 
+  test("a market that was delisted while nobody looked gets its tombstone, before or after the list is known", () => {
+    const before = new Map(["KRW-BTC", "KRW-GONE"].map((market) => [market as Market, "{}"]));
+    const early = new Bench();
+    early.collector.setPublished(before);
+    early.markets("KRW-BTC", "KRW-ETH");
+    const late = new Bench();
+    late.markets("KRW-BTC", "KRW-ETH");
+    late.collector.setPublished(before);
+    for (const bench of [early, late]) {
+      bench.acknowledge();
+      expect(listings(bench)).toContainEqual(["KRW-GONE", null]);
+      expect(listings(bench)).toContainEqual(["KRW-BTC", "KRW-BTC"]);
+      expect(listings(bench).filter(([, value]) => value === null)).toHaveLength(1);
+    }
+  });
+
+  test("of a market that is listed but no longer chosen stays", () => {
+    const bench = new Bench();
+    bench.collector.setPublished(new Map([["KRW-ETH" as Market, "{}"]]));
+    bench.collector.setMarkets({ list: new Map(), all: new Set(["KRW-ETH" as Market]) });
+    bench.acknowledge();
+    expect(listings(bench)).toEqual([]);
+  });
+
   test("is told later what did not fit", () => {
     const bench = new Bench({ recordsMax: 1 });
     bench.markets("KRW-BTC", "KRW-ETH");
@@ -414,6 +526,7 @@ const step = fc.oneof(
     "ticker",
     "pong",
     "garbled",
+    "cut",
     "unknown",
     "error",
     "snapshot",
@@ -456,6 +569,13 @@ test("a mark never claims a frame that is not before it, never overlaps another 
               // a candle nobody can read: no session may claim its time
               arrived.push({ market, atMs: bench.nowMs, text: "unread" });
               bench.frame('{"type":"candle.1s"');
+            }
+            break;
+          case "cut":
+            if (isUp) {
+              const text = `{"type":"candle.1s","code":"${market}","count":${count}`;
+              arrived.push({ market, atMs: bench.nowMs, text });
+              bench.frame(text);
             }
             break;
           case "unknown":

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { KafkaAdmin } from "#adapters/kafka/admin.ts";
 import { consumeAll } from "#adapters/kafka/consumer.ts";
+import { KafkaProducer } from "#adapters/kafka/producer.ts";
 import type { ConsumedRecord } from "#adapters/kafka/records.ts";
 import { createLog } from "#adapters/log.ts";
 import { sleep } from "#core/lifecycle.ts";
@@ -78,6 +79,16 @@ beforeAll(async () => {
   base = `127.0.0.1:${(rest.address() as AddressInfo).port}`;
   await admin.connect();
   await admin.ensureTopics(namespace, TOPIC_PLANS);
+  // from a run before: delisted since then
+  const producer = new KafkaProducer(kafka, log);
+  await producer.send([{
+    topic: topicName(namespace, TOPICS.listing),
+    partition: 0,
+    key: "KRW-OLD",
+    value: "{}",
+    headers: {},
+  }], never);
+  await producer.close();
   const settings = {
     NAMESPACE: namespace,
     KAFKA_BROKERS: testServers().kafka,
@@ -207,11 +218,15 @@ test(
       }
       const ends = marks.filter(({ session }) => session?.ended).map(({ cause }) => cause);
       expect(ends).toEqual(["closed", "error"]);
-      expect(marks.at(-1)).toMatchObject({ link: "up", cause: "error" });
+      expect(marks.at(-1)).toMatchObject({ link: "down", cause: "stopped" });
     }
 
     const [listings] = await read(TOPICS.listing);
-    expect(listings!.map(({ key }) => key)).toEqual([...MARKETS, "KRW-GONE"]);
+    expect(listings!.map(({ key, value }) => [key, value === null])).toEqual([
+      ["KRW-OLD", false],
+      ...[...MARKETS, "KRW-GONE"].map((market) => [market, false]),
+      ["KRW-OLD", true],
+    ]);
     const [letters] = await read(TOPICS.deadLetter);
     expect(letters!.map(({ value }) => String(value))).toEqual([
       '{"type":"candle.1s","code":"KRW-',

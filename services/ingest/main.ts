@@ -1,27 +1,31 @@
 import { randomUUID } from "node:crypto";
+import { readCompacted } from "#adapters/kafka/compacted.ts";
 import { KafkaProducer } from "#adapters/kafka/producer.ts";
 import { opsServer } from "#adapters/ops_server.ts";
 import { runService } from "#adapters/service.ts";
-import { groupName } from "#core/namespace.ts";
+import { groupName, topicName } from "#core/namespace.ts";
+import { TOPICS } from "#core/topics.ts";
 import { clock } from "./clock.ts";
 import { collect } from "./collect.ts";
 import { Collector } from "./collector.ts";
 import { ingestSettings } from "./config.ts";
 import { openExchangeSocket } from "./exchange_socket.ts";
 import { frameIds } from "./frame_id.ts";
+import { collectorGauges } from "./gauges.ts";
 import { ingestGauges, ingestMetrics } from "./metrics.ts";
 import { Outbox } from "./outbox.ts";
 import { RecordMaker } from "./records.ts";
+
+/** The exchange lists below a thousand markets, and listed others before. */
+const LISTINGS_MAX = 10_000;
 
 await runService("ingest", ({ log, registry, environment }) => {
   const settings = ingestSettings(environment);
   const { namespace, opsHost, opsPort } = settings;
   const time = clock(Date.now, () => performance.now());
   const metrics = ingestMetrics(registry);
-  const producer = new KafkaProducer(
-    { brokers: settings.kafkaBrokers, clientId: groupName(namespace, "ingest") },
-    log,
-  );
+  const kafka = { brokers: settings.kafkaBrokers, clientId: groupName(namespace, "ingest") };
+  const producer = new KafkaProducer(kafka, log);
   const outbox = new Outbox({
     sender: producer,
     limits: {
@@ -47,7 +51,7 @@ await runService("ingest", ({ log, registry, environment }) => {
     newTicket: randomUUID,
     nextFrameId: frameIds(randomUUID().slice(0, 6)),
   });
-  ingestGauges(registry, collector.gauges());
+  ingestGauges(registry, collectorGauges(collector, outbox.queue, time));
   return [
     opsServer({
       host: opsHost,
@@ -72,6 +76,15 @@ await runService("ingest", ({ log, registry, environment }) => {
             restUrl: settings.exchangeRestUrl,
             markets: settings.markets,
             marketListEveryMs: settings.marketListEveryS * 1_000,
+            published: (signal) =>
+              readCompacted({
+                settings: kafka,
+                log,
+                groupPrefix: groupName(namespace, "ingest-listings"),
+                topic: topicName(namespace, TOPICS.listing),
+                keysMax: LISTINGS_MAX,
+                chance: Math.random,
+              }, signal),
             clock: time,
             chance: Math.random,
             metrics,

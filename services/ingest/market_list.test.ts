@@ -24,6 +24,16 @@ test("one odd entry does not cost the rest", () => {
   expect(unreadable).toEqual([odd]);
 });
 
+test("what is listed but not chosen, or listed in an odd way, is not delisted", () => {
+  const odd = '{"market":"KRW-ODD","korean_name":1}';
+  const chosen = readMarketList(`[${BTC},${ETH},${odd}]`, (market) => market === "KRW-BTC");
+  expect([...chosen.all]).toEqual(["KRW-BTC", "BTC-ETH", "KRW-ODD"]);
+  const published = new Map(
+    ["KRW-BTC", "BTC-ETH", "KRW-ODD", "KRW-GONE"].map((market) => [market as Market, BTC]),
+  );
+  expect([...listingChanges(published, chosen)]).toEqual([["KRW-GONE", null]]);
+});
+
 test.each(["", "[]", "{}", "null", '[{"x":1}]', "<html>"])(
   "readMarketList() refuses %j: an empty list would delist everything",
   (text) => {
@@ -40,12 +50,17 @@ test("applying the changes to what is published gives the next list", () => {
   ).map((entries) => new Map(entries as [Market, string][]));
   fc.assert(fc.property(list, list, (published, next) => {
     const topic = new Map(published);
-    for (const [market, element] of listingChanges(published, next)) {
+    for (
+      const [market, element] of listingChanges(published, {
+        list: next,
+        all: new Set(next.keys()),
+      })
+    ) {
       if (element === null) topic.delete(market);
       else topic.set(market, element);
     }
     expect(topic).toEqual(new Map(next));
-    expect(listingChanges(next, next).size).toBe(0);
+    expect(listingChanges(next, { list: next, all: new Set(next.keys()) }).size).toBe(0);
   }));
 });
 

@@ -1,10 +1,18 @@
 import { Failure, shown } from "#core/failure.ts";
 import { jsonElements } from "#core/json_elements.ts";
-import type { Market } from "#core/market.ts";
+import { isMarket, type Market } from "#core/market.ts";
 import { readListing } from "#core/upbit/listing.ts";
 
 /** The exchange's markets: its entry of each, as it is written there. In the exchange's order. */
 export type MarketList = ReadonlyMap<Market, string>;
+
+/** One look at the exchange's list. */
+export interface Listed {
+  /** The chosen markets with their entries. */
+  readonly list: MarketList;
+  /** Every market that is on it, chosen or not: only what is missing here is delisted. */
+  readonly all: ReadonlySet<Market>;
+}
 
 /**
  * @param text the answer of `GET /v1/market/all`
@@ -13,7 +21,7 @@ export type MarketList = ReadonlyMap<Market, string>;
 export function readMarketList(
   text: string,
   chosen: (market: Market) => boolean,
-): { readonly list: MarketList; readonly unreadable: readonly string[] } {
+): Listed & { readonly unreadable: readonly string[] } {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -25,6 +33,7 @@ export function readMarketList(
   }
   const elements = jsonElements(text);
   const list = new Map<Market, string>();
+  const all = new Set<Market>();
   const unreadable: string[] = [];
   let readable = 0;
   for (const [index, value] of json.entries()) {
@@ -32,29 +41,36 @@ export function readMarketList(
     try {
       const { market } = readListing(value);
       readable++;
+      all.add(market);
       if (chosen(market)) list.set(market, element);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       unreadable.push(element);
+      // an odd entry is no delisting
+      const named: unknown = (value as { market?: unknown } | null)?.market;
+      if (isMarket(named)) all.add(named);
     }
   }
   if (readable === 0) {
     throw new Failure("market_list_invalid", `no entry of ${shown(text)} is a market`);
   }
-  return { list, unreadable };
+  return { list, all, unreadable };
 }
 
-/** What the listing topic must be told so that it holds `next`: the entry of each new or changed market, null for one that is gone. */
+/**
+ * What the listing topic must be told so that it holds `next`: the entry of each new or changed market, null for one that the
+ * exchange no longer lists. One that is listed and was only chosen earlier, or by another ingest, stays.
+ */
 export function listingChanges(
   published: MarketList,
-  next: MarketList,
+  { list, all }: Listed,
 ): ReadonlyMap<Market, string | null> {
   const changes = new Map<Market, string | null>();
-  for (const [market, element] of next) {
+  for (const [market, element] of list) {
     if (published.get(market) !== element) changes.set(market, element);
   }
   for (const market of published.keys()) {
-    if (!next.has(market)) changes.set(market, null);
+    if (!all.has(market)) changes.set(market, null);
   }
   return changes;
 }

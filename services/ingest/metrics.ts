@@ -27,6 +27,9 @@ export interface IngestGauges {
   marketsSilent(): number;
   outboxRecords(): number;
   outboxBytes(): number;
+  outboxMarks(): number;
+  /** 0 to 1. */
+  outboxLoad(): number;
 }
 
 export const FRAME_KINDS = [
@@ -152,4 +155,14 @@ export function ingestGauges(registry: Registry, read: IngestGauges): void {
     () => read.outboxRecords(),
   );
   gauge("outbox_bytes", "Memory of the elements waiting for Kafka.", () => read.outboxBytes());
+  gauge(
+    "outbox_marks",
+    "Coverage marks waiting for Kafka or on their way.",
+    () => read.outboxMarks(),
+  );
+  gauge(
+    "outbox_load_ratio",
+    "How full the buffer for Kafka is, by the scarcer of records and bytes; at 1 frames are dropped.",
+    () => read.outboxLoad(),
+  );
 }
