@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import type { Stack } from "../tests/whole/stack.ts";
 import { CpuMeter, percentTable, pidsOf, wantsHelp, withProduct } from "./product.ts";
 import { quantile, SseClient } from "./sse_client.ts";
 
@@ -9,6 +12,7 @@ wantsHelp(
   --rates LIST   messages a second (default 400,5000)
   --seconds N    measured at each rate, after 8 s to settle (default 30)
   --node         services on Node instead of Deno
+  --floor        at each rate also a bare kafkajs and ioredis on the same servers, alone: see floor.ts
 
 The load is the exchange's mix: a quarter seconds, all at once at each second's end, the rest tickers, evenly spread.`,
 );
@@ -18,9 +22,26 @@ const { values } = parseArgs({
     rates: { type: "string", default: "400,5000" },
     seconds: { type: "string", default: "30" },
     node: { type: "boolean", default: false },
+    floor: { type: "boolean", default: false },
   },
 });
 const SETTLE_MS = 8_000;
+
+/** Takes the load away from the product, which then idles, and gives it back. */
+async function floor({ file }: Stack, base: string): Promise<void> {
+  const flags = {
+    ws: `${base.replace("http", "ws")}/websocket/v1`,
+    kafka: file.kafka,
+    redis: file.redis,
+    markets: "KRW-C000",
+    seconds: values.seconds,
+  };
+  const child = spawn(process.execPath, [
+    fileURLToPath(new URL("./floor.ts", import.meta.url)),
+    ...Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]),
+  ], { stdio: "inherit" });
+  await new Promise((resolve) => child.once("exit", resolve));
+}
 
 await withProduct({ node: values.node, load: ["--mix", "both"] }, async (stack, load) => {
   const client = new SseClient(1);
@@ -48,6 +69,7 @@ await withProduct({ node: values.node, load: ["--mix", "both"] }, async (stack, 
         ((load.report.cpuMs - before.cpuMs) / seconds / 10).toFixed(0)
       } %`,
     );
+    if (values.floor) await floor(stack, load.base);
   }
   client.close();
 });

@@ -50,7 +50,8 @@ if (values.help) {
 
 const names = marketNames(Number(values.markets));
 let order: LoadOrder = { rate: Number(values.rate), mix: values.mix as Mix };
-let subscriber: Socket | null = null;
+/** Whoever subscribed last gets the frames; when it goes, whoever was before it. */
+const subscribers: Socket[] = [];
 let sent = 0;
 let held = 0;
 
@@ -73,10 +74,13 @@ server.on("upgrade", (request: IncomingMessage, socket: Socket, head) => {
           result: ["candle.1s", "ticker"].map((type) => ({ type, codes: names })),
           ticket: frame[0]!["ticket"],
         })));
-      } else subscriber = socket;
+      } else if (!subscribers.includes(socket)) subscribers.push(socket);
     });
     client.on("error", () => client.terminate());
-    client.on("close", () => subscriber = subscriber === socket ? null : subscriber);
+    client.on("close", () => {
+      const at = subscribers.indexOf(socket);
+      if (at >= 0) subscribers.splice(at, 1);
+    });
   });
 });
 server.listen(0, "127.0.0.1", () => {
@@ -93,7 +97,8 @@ setInterval(() => {
   const nowMs = performance.now();
   const passedMs = nowMs - lastMs;
   lastMs = nowMs;
-  if (subscriber === null) return;
+  const subscriber = subscribers.at(-1);
+  if (subscriber === undefined) return;
   const wallMs = Date.now();
   const seconds = order.mix === "both" ? Math.min(names.length, Math.floor(order.rate / 4)) : 0;
   due += (order.rate - seconds) * passedMs / 1000;
