@@ -20,15 +20,10 @@ const MARKETS = ["KRW-BTC", "KRW-ETH", "KRW-XRP"];
 
 beforeAll(async () => {
   database = await testDatabase();
+  writer = database.other;
   await makeDays(database.sql, [DAY]);
-  const url = new URL(testServers().postgresOwner);
-  url.pathname = `/${database.name}`;
-  writer = client(url.href);
 });
-afterAll(async () => {
-  await writer.end({ timeout: 1 });
-  await database.drop();
-});
+afterAll(() => database.drop());
 beforeEach(() => clear(database.sql));
 
 /** Volume by market, as stored, and as the day's roll-up says. */
@@ -143,11 +138,11 @@ describe("rollup_drain()", () => {
 test(
   "pg_cron itself runs it: a minute is in its table within 3 s of its end, and an hour of arrears beside it",
   async () => {
-    const server = client(testServers().postgres, 1);
+    const server = client(testServers().postgres);
     const [setting] = await server`SELECT current_setting('cron.database_name') AS name`;
     const url = new URL(testServers().postgres);
     url.pathname = `/${setting!["name"]}`;
-    const cron = client(url.href, 1);
+    const cron = client(url.href);
     const owner = new URL(testServers().postgresOwner).username;
     const { sql } = database;
     const jobs = [`${database.name}_1`, `${database.name}_2`];

@@ -267,6 +267,23 @@ describe("completeness", () => {
       .toMatchObject({ source: "folded", complete: true, open: "50", low: "50", volume: "6" });
   });
 
+  test("is not made of half a bucket that an answer reached: its row is not the bucket's", async () => {
+    const { sql } = database;
+    await writeSeconds(sql, [second("15:21:00")]);
+    await mark("16:00:02", { since: at("15:19:59") });
+    await writeAnswer(sql, {
+      market: BTC,
+      interval: "15m",
+      since: at("15:00:00"),
+      until: at("15:20:00"),
+      rows: [[at("15:00:00"), "50"], [at("15:15:00"), "60"]],
+    });
+    await drainAt(sql, at("16:00:03"));
+    expect(await candle("15m", "15:00:00")).toMatchObject({ source: "exchange", complete: true });
+    expect(await candle("15m", "15:15:00")).toMatchObject({ source: "folded", complete: false });
+    expect(await candle("1h", "15:00:00")).toMatchObject({ complete: false, volume: "2" });
+  });
+
   test("of a session that ended is 5 s less at each end, also for what was folded before it ended", async () => {
     await writeSeconds(database.sql, [second("10:00:30"), second("10:01:30")]);
     await mark("10:02:03", { since: at("10:00:00") });
