@@ -1,7 +1,7 @@
 // The one way in: `npm start`, `npm test` and their kin. Plain JavaScript without packages, since it runs before there are
 // any, on whatever Node (20 or later) the machine has. It installs the packages when their lock changed, then hands over to
 // the pinned Deno.
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -9,30 +9,61 @@ import { fileURLToPath } from "node:url";
 
 const checkout = fileURLToPath(new URL("../", import.meta.url));
 const args = process.argv.slice(2);
-const forTests = args[0] === "test";
+const forTests = args[0] === "test" || args[0] === "ok";
+
+/** What each command runs on Deno; the others are the local stack's own. */
+const MODULES = {
+  exchange: ["run", "-A", "--cached-only", join(checkout, "dev/exchange/main.ts")],
+  format: ["fmt"],
+  metrics: ["run", "-A", "--cached-only", join(checkout, "dev/metrics.ts")],
+  ok: ["run", "-A", "--cached-only", join(checkout, "dev/ok.ts")],
+};
 
 if (Number(process.versions.node.split(".")[0]) < 20) {
   fail(`Node ${process.versions.node} is too old; Stofka needs Node 20 or later to start`);
 }
-installPackages();
+/** Ends what runs now. */
+let end = () => {};
+let ending = false;
+// On a terminal Ctrl-C reaches the whole group; other signals reach this process alone and are handed on.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    ending = true;
+    end();
+  });
+}
+if (process.env.npm_lifecycle_event !== undefined) {
+  const parent = process.ppid; // npm: when it is killed, everything is to end
+  setInterval(() => process.ppid === parent || process.emit("SIGTERM"), 1000).unref();
+}
+await installPackages();
 run(denoBinary());
 
 /** Those of the tests only for the tests. What is installed for the tests serves the start too. */
-function installPackages() {
+async function installPackages() {
   if (packagesInstalled()) return;
   const begunAt = Date.now();
   console.log(`  installing packages${forTests ? ", with those of the tests" : ""} (npm ci)`);
-  const { status, error } = spawnSync(
-    "npm",
-    ["ci", "--no-audit", "--no-fund", "--loglevel=error", ...(forTests ? [] : ["--omit=dev"])],
-    { cwd: checkout, stdio: "inherit" },
-  );
-  if (status !== 0) {
+  const flags = ["--no-audit", "--no-fund", "--loglevel=error"];
+  if (!forTests) flags.push("--omit=dev");
+  // Held by a pipe, so that it ends with us however we end.
+  const npm = spawn("sh", [join(checkout, "dev/stack/guard.sh"), "npm", "ci", ...flags], {
+    cwd: checkout,
+    stdio: ["pipe", "inherit", "inherit"],
+    detached: true,
+  });
+  end = () => npm.stdin.end();
+  const [code, error] = await new Promise((resolve) => {
+    npm.once("error", (error) => resolve([1, error]));
+    npm.once("exit", (code) => resolve([code]));
+  });
+  if (ending) process.exit(130);
+  if (code !== 0) {
     fail(
       `npm ci failed${
         error ? ` (${error.message})` : ""
-      }: see its lines above. Is the network there, ` +
-        `is the disk full, does npm need a proxy or a registry in ~/.npmrc?`,
+      }: see its lines above. Is the network there, is the disk full, may you write to ${checkout}, ` +
+        `does npm need a proxy or a registry in ~/.npmrc?`,
     );
   }
   const seconds = ((Date.now() - begunAt) / 1000).toFixed(1);
@@ -95,22 +126,16 @@ function denoFolder() {
 }
 
 function run(deno) {
-  const child = spawn(
-    deno,
-    ["run", "-A", "--cached-only", join(checkout, "dev", "stack", "main.ts"), ...args],
-    {
-      cwd: process.cwd(),
-      stdio: "inherit",
-      env: { ...process.env, DENO_DIR: denoFolder(), DENO_NO_UPDATE_CHECK: "1" },
-    },
-  );
-  // Ctrl-C reaches the whole group; other signals reach this process alone and are handed on. It ends when Deno has ended.
-  process.on("SIGINT", () => {});
-  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
-  if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid === parent || child.kill("SIGTERM"), 1000).unref();
-  }
+  const [command, ...rest] = args;
+  const module = MODULES[command] ??
+    ["run", "-A", "--cached-only", join(checkout, "dev/stack/main.ts"), command];
+  const child = spawn(deno, [...module, ...rest].filter((arg) => arg !== undefined), {
+    cwd: MODULES[command] === undefined ? process.cwd() : checkout,
+    stdio: "inherit",
+    env: { ...process.env, DENO_DIR: denoFolder(), DENO_NO_UPDATE_CHECK: "1" },
+  });
+  end = () => child.kill("SIGTERM"); // we end when it has ended
+  if (ending) end();
   child.once("error", (error) => fail(`${deno} could not be started: ${error.message}`));
   child.once("exit", (code, signal) => process.exit(signal === null ? code : 1));
 }

@@ -39,6 +39,8 @@ export DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 LC_ALL=C
 update=$1
 shift
 had_redis=$(command -v redis-server valkey-server || true)
+# An installation cut short, ours or another, is completed first; without one this does nothing.
+dpkg --configure -a --force-confold
 if [ "$update" = update ]; then apt-get -q update; fi
 apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 install "$@"
 

@@ -20,23 +20,23 @@ export interface Child {
 export const ENDED_WELL = "exit code 0";
 
 /**
- * Starts the job in a process group of its own, its output appended to the log, and keeps its pid file while it runs. Own
- * group: Ctrl-C on the terminal reaches us alone, and what the job starts can be ended with it.
+ * Starts the job in a process group of its own, its output appended to the log or, without one, on our own; and keeps its
+ * pid file while it runs. Own group: Ctrl-C on the terminal reaches us alone, and what the job starts can be ended with it.
  */
 export function startChild(
   job: Job,
   environment: Readonly<Record<string, string>>,
-  log: string,
+  log: string | undefined,
   pidFile: string,
 ): Child {
-  const out = openSync(log, "a", 0o600);
+  const out = log === undefined ? "inherit" : openSync(log, "a", 0o600);
   const child = spawn(job.command, job.args, {
     ...(job.cwd === undefined ? {} : { cwd: job.cwd }),
     env: environment,
     stdio: ["ignore", out, out],
     detached: true,
   });
-  closeSync(out);
+  if (out !== "inherit") closeSync(out);
   const exit = new Promise<string>((resolve) => {
     child.once("error", (error) => resolve(`could not be started: ${reason(error)}`));
     child.once("exit", (code, signal) => {

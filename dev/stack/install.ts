@@ -7,6 +7,7 @@ import { askYes } from "./question.ts";
 import { downloadBytes, type Need, NEED_TEXT, packagesFor } from "./system_packages.ts";
 
 const SCRIPT = fileURLToPath(new URL("./apt_install.sh", import.meta.url));
+const GUARD = fileURLToPath(new URL("./guard.sh", import.meta.url));
 
 export interface InstallOptions {
   readonly needs: readonly Need[];
@@ -17,13 +18,15 @@ export interface InstallOptions {
   readonly terminal: boolean;
   readonly uid: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Ends what runs when it aborts; a system's half-done installation is completed by the next. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Installs what is missing: after asking once on a terminal, otherwise after printing what it does.
  *
  * @returns the packages it asked for
- * @throws Failure `install_refused`, `system_unknown`, `package_unknown`, `no_root`, `install_failed`
+ * @throws Failure `install_refused`, `system_unknown`, `package_unknown`, `no_root`, `install_failed`, `stopped`
  */
 export async function installPackages(
   options: InstallOptions,
@@ -52,7 +55,7 @@ export async function installPackages(
     // A fresh system has no lists yet; they must be read before packages can be named with their size.
     await progress.step(
       "reading the system's package lists",
-      () => runQuietly(root, ["apt-get", "-q", "update"]),
+      () => runQuietly(root, ["apt-get", "-q", "update"], options.signal),
     );
     lists = "no-update";
     choice = packagesFor(needs, knownPackages(needs, options), options.postgresMajor);
@@ -90,7 +93,7 @@ export async function installPackages(
   } else progress.say(sentence);
   await progress.step(
     `installing ${packages.length} system packages`,
-    () => runQuietly(root, ["sh", SCRIPT, lists, ...packages]),
+    () => runQuietly(root, ["sh", SCRIPT, lists, ...packages], options.signal),
   );
   return packages;
 }
@@ -152,25 +155,39 @@ function printUris(packages: readonly string[]): string {
   ).stdout;
 }
 
-/** Its output is shown when it fails. The terminal's input stays open for sudo's password. */
-function runQuietly(prefix: readonly string[], command: readonly string[]): Promise<void> {
-  const [program, ...args] = [...prefix, ...command];
+/** Its output is shown when it fails. sudo asks for a password on the terminal itself. */
+function runQuietly(
+  prefix: readonly string[],
+  command: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const [program, ...args] = [...prefix, "sh", GUARD, ...command];
   return new Promise((resolve, reject) => {
-    const child = spawn(program!, args, { stdio: ["inherit", "pipe", "pipe"] });
+    const child = spawn(program!, args, { stdio: ["pipe", "pipe", "pipe"] });
     let output = "";
     const keep = (chunk: Uint8Array) => {
       output = (output + new TextDecoder().decode(chunk)).slice(-3000);
     };
     child.stdout.on("data", keep);
     child.stderr.on("data", keep);
+    const end = () => void child.stdin.end();
+    if (signal.aborted) end();
+    signal.addEventListener("abort", end, { once: true });
     child.once("error", reject);
-    child.once("close", (code, signal) => {
+    child.once("close", (code, how) => {
+      signal.removeEventListener("abort", end);
+      child.stdin.destroy();
       if (code === 0) return resolve();
+      if (signal.aborted) {
+        return reject(
+          new Failure("stopped", `${command.slice(0, 2).join(" ")} was stopped before it was done`),
+        );
+      }
       reject(
         new Failure(
           "install_failed",
           `${command.slice(0, 2).join(" ")} failed (${
-            signal ?? `exit code ${code}`
+            how ?? `exit code ${code}`
           }). Is the network there, is another apt running, is the disk full? It said:\n${output.trim()}`,
         ),
       );

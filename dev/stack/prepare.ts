@@ -36,6 +36,7 @@ export async function preparePrograms(
     terminal: context.terminal,
     uid: context.uid,
     environment,
+    signal: context.signal,
   }, context.progress);
   rememberPackages(cache, installed);
   const now = findPrograms(environment, options.postgresMajor);

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { KafkaAdmin } from "#adapters/kafka/admin.ts";
 import { createLog } from "#adapters/log.ts";
 import { Failure, reason } from "#core/failure.ts";
@@ -56,6 +57,8 @@ const STOP_GROUPS = [
 
 /** A laptop's disk holds a week of seconds of all markets; longer intervals stay. */
 const KEEP_DAYS = 7;
+
+const CLEAR_UP_MS_MAX = 500;
 
 /** The exchange may take this long to be reached before the start is called done without it. */
 const LINK_MS_MAX = 5_000;
@@ -123,7 +126,8 @@ export async function start(options: Options, prepared: Prepared, context: Conte
     onChange = () => {};
     const begunAt = performance.now();
     await supervisor.end(STOP_GROUPS);
-    await starting.catch(() => {}); // its failure was thrown above, or is that it was stopped
+    // Its failure was thrown above, or is that it was stopped. It may clear up; what hangs on a server that is gone is left.
+    await Promise.race([starting.catch(() => {}), delay(CLEAR_UP_MS_MAX)]);
     removeStackFile(dataFolder);
     releaseFolder(dataFolder);
     progress.say(`  stopped in ${((performance.now() - begunAt) / 1000).toFixed(1)} s`);

@@ -18,6 +18,8 @@ const READY_MS_MAX = 180_000;
 /** Of one log; it and the one before it are kept. */
 const LOG_BYTES_MAX = 32 * 1024 ** 2;
 const READY_EVERY_MS = 50;
+/** A job that is cut short may take this long to clear up behind itself. */
+const JOB_GRACE_MS = 2_000;
 
 /** A part ended although nobody asked it to. */
 export interface PartEnded {
@@ -116,16 +118,20 @@ export class Supervisor {
    * @throws Failure `job_failed` naming its log and last lines; `stopped`
    */
   async run(job: Job, timeoutMs = 10 * 60_000): Promise<void> {
-    if (this.#ended) throw stopped(job.name);
-    const child = this.#spawn(job);
-    this.#jobs.add(child);
-    const timer = setTimeout(() => signalGroup(child.identity, "SIGKILL"), timeoutMs);
-    const how = await child.ended;
-    clearTimeout(timer);
-    this.#jobs.delete(child);
+    const how = await this.#run(job, this.#log(job.name), timeoutMs);
     if (how === ENDED_WELL) return;
     if (this.#ended) throw stopped(job.name);
     throw new Failure("job_failed", `${job.name}: ${how}. ${logTail(this.#log(job.name))}`);
+  }
+
+  /**
+   * Runs a job on our own output, however long it takes.
+   *
+   * @returns `exit code 0`, `signal SIGKILL`
+   * @throws Failure `stopped`
+   */
+  runInTheOpen(job: Job): Promise<string> {
+    return this.#run(job, undefined);
   }
 
   /**
@@ -151,13 +157,35 @@ export class Supervisor {
    */
   async end(groups: readonly { readonly names: readonly string[]; readonly graceMs: number }[]) {
     this.#ended = true;
-    for (const job of this.#jobs) signalGroup(job.identity, "SIGTERM");
+    const jobs = this.#endJobs();
     for (const { names, graceMs } of groups) await this.stop(names, graceMs);
     await this.stop([...this.#running.keys()], 0);
-    for (const job of this.#jobs) signalGroup(job.identity, "SIGKILL");
-    await Promise.all([...this.#jobs].map((job) => job.ended));
+    await jobs;
     clearInterval(this.#logTimer);
     this.#watchdog.end();
+  }
+
+  async #run(job: Job, log: string | undefined, timeoutMs?: number): Promise<string> {
+    if (this.#ended) throw stopped(job.name);
+    const child = this.#spawn(job, log);
+    this.#jobs.add(child);
+    const timer = timeoutMs === undefined
+      ? undefined
+      : setTimeout(() => signalGroup(child.identity, "SIGKILL"), timeoutMs);
+    const how = await child.ended;
+    clearTimeout(timer);
+    this.#jobs.delete(child);
+    return how;
+  }
+
+  async #endJobs(): Promise<void> {
+    const jobs = [...this.#jobs];
+    for (const { identity } of jobs) signalGroup(identity, "SIGTERM");
+    const timer = setTimeout(() => {
+      for (const { identity } of jobs) signalGroup(identity, "SIGKILL");
+    }, JOB_GRACE_MS);
+    await Promise.all(jobs.map(({ ended }) => ended));
+    clearTimeout(timer);
   }
 
   async #keepRunning(running: Running): Promise<void> {
@@ -165,7 +193,7 @@ export class Supervisor {
     let endsInARow = 0;
     while (!stop.signal.aborted) {
       const begunAt = performance.now();
-      running.child = this.#spawn(part);
+      running.child = this.#spawn(part, this.#log(part.name));
       this.#options.onChange?.();
       const how = await running.child.ended;
       running.child = undefined;
@@ -179,13 +207,13 @@ export class Supervisor {
     }
   }
 
-  #spawn(job: Job): Child {
+  #spawn(job: Job, log: string | undefined): Child {
     const { folder, environment } = this.#options;
-    rotateLog(this.#log(job.name), LOG_BYTES_MAX);
+    if (log !== undefined) rotateLog(log, LOG_BYTES_MAX);
     return startChild(
       job,
       childEnvironment(environment, job.env),
-      this.#log(job.name),
+      log,
       join(partsFolder(folder), `${job.name}.pid`),
     );
   }

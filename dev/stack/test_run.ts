@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { Failure } from "#core/failure.ts";
 import type { Context } from "./context.ts";
 import { assertDiskSpace } from "./data_folder.ts";
@@ -14,15 +14,41 @@ import { postgresHome } from "./server_user.ts";
 import { SERVER_PARTS, SERVER_PORTS, startServers } from "./servers.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { Need } from "./system_packages.ts";
+import { readTally, type Tally, tallyLine } from "./test_tally.ts";
 
 /** The database of the tests' server in which pg_cron works. */
 const TEST_DATABASE = "stofka_test";
 
 /**
  * Runs the tests against one set of real servers in a temporary folder, with the pinned Node first on the PATH. Test files
- * find the servers in STOFKA_TEST_SERVERS. Resolves with the runner's exit code; nothing is left behind.
+ * find the servers in STOFKA_TEST_SERVERS. The last line says how many passed and failed, whatever happened; nothing is left
+ * behind.
+ *
+ * @returns the runner's exit code
  */
 export async function testRun(options: Options, context: Context): Promise<number> {
+  let code = 1;
+  let tally = NOT_RUN;
+  try {
+    ({ code, tally } = await testsOnServers(options, context));
+    return code;
+  } catch (error) {
+    // Above the last line, not below it.
+    if (error instanceof Failure) context.progress.say(`\nstofka: ${error.message}\n`);
+    else console.error(error);
+    return context.signal.aborted ? 130 : 1;
+  } finally {
+    context.progress.say(tallyLine(tally));
+  }
+}
+
+/** A run that did not come to its tests is no success. */
+const NOT_RUN: Tally = { passed: 0, failed: 1, skipped: 0 };
+
+async function testsOnServers(
+  options: Options,
+  context: Context,
+): Promise<{ code: number; tally: Tally }> {
   const { environment, progress, signal, uid, checkout } = context;
   const bin = join(checkout, "node_modules", ".bin");
   const programs = await preparePrograms(context, {
@@ -58,20 +84,38 @@ export async function testRun(options: Options, context: Context): Promise<numbe
       supervisor,
       progress.step,
     );
-    return await runVitest(options.rest, {
-      ...environment,
-      PATH: `${bin}${delimiter}${environment["PATH"] ?? ""}`,
-      STOFKA_TEST_SERVERS: JSON.stringify({
-        kafka: servers.kafka,
-        postgres: servers.postgresSuperuser,
-        postgresOwner: servers.postgresOwner,
-        redis: servers.redis,
-        kafkaHome: await found.kafkaJars(),
-        javaHome: dirname(dirname(found.java)),
-        postgresBin: found.postgresBin,
-        redisServer: found.redis,
-      }),
-    }, context);
+    const report = join(folder, "report.json");
+    const how = await supervisor.runInTheOpen({
+      name: "vitest",
+      command: join(bin, "node"),
+      args: [
+        join(checkout, "node_modules/vitest/vitest.mjs"),
+        "run",
+        "--reporter=default",
+        "--reporter=json",
+        `--outputFile.json=${report}`,
+        ...options.rest,
+      ],
+      cwd: checkout,
+      env: {
+        ...whole(environment),
+        PATH: `${bin}${delimiter}${environment["PATH"] ?? ""}`,
+        STOFKA_TEST_SERVERS: JSON.stringify({
+          kafka: servers.kafka,
+          postgres: servers.postgresSuperuser,
+          postgresOwner: servers.postgresOwner,
+          redis: servers.redis,
+          kafkaHome: await found.kafkaJars(),
+          javaHome: dirname(dirname(found.java)),
+          postgresBin: found.postgresBin,
+          redisServer: found.redis,
+        }),
+      },
+    });
+    const code = Number(/^exit code (\d+)$/.exec(how)?.[1] ?? 1);
+    const tally = readTally(report, code);
+    if (tally.note !== undefined) progress.say(`\n  the test runner: ${how}; ${tally.note}`);
+    return { code: code === 0 && tally.failed > 0 ? 1 : code, tally };
   } finally {
     signal.removeEventListener("abort", stopEarly);
     await end();
@@ -104,37 +148,11 @@ function testNeeds(
   return needs;
 }
 
-/**
- * The runner in our own process group and on our own terminal, so that it may show colours and Ctrl-C reaches it. It is
- * ended when we are asked to end.
- */
-function runVitest(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-  { checkout, signal }: Context,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(
-      "node",
-      [join(checkout, "node_modules/vitest/vitest.mjs"), "run", ...args],
-      {
-        cwd: checkout,
-        env: environment as NodeJS.ProcessEnv,
-        stdio: "inherit",
-      },
-    );
-    let hardEnd: ReturnType<typeof setTimeout> | undefined;
-    const onAbort = () => {
-      child.kill("SIGTERM");
-      hardEnd = setTimeout(() => child.kill("SIGKILL"), 4_000);
-    };
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    child.once("error", reject);
-    child.once("exit", (code) => {
-      clearTimeout(hardEnd);
-      signal.removeEventListener("abort", onAbort);
-      resolve(code ?? 1);
-    });
-  });
+/** Tests see the user's environment: they take settings of their own from it, such as the folder of recordings. */
+function whole(environment: Context["environment"]): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(environment).filter((entry): entry is [string, string] =>
+      entry[1] !== undefined
+    ),
+  );
 }
