@@ -19,6 +19,37 @@ export interface CandlePage {
   /** Whether older rows exist before the first one. */
   readonly more: boolean;
   readonly columns: CandleColumns;
+  /** Of the newest page of an interval above 1s; absent for seconds and for pages by `to`. */
+  readonly folded?: FoldedParts;
+}
+
+/**
+ * What the forming candles at the end of a page were folded from (core/fold.ts), for a reader that goes on folding as
+ * `candle` events come. The folded row alone would not do: its newest second is sent again with each trade, and cannot be
+ * taken out of a sum.
+ */
+export interface FoldedParts {
+  /** Each stored second before this time is in `stored` or in rows before it; ms, 0 when nothing is stored. */
+  readonly since_ms: number;
+  /** The newest row as it is stored, not folded onto; columns without an entry when there is none. */
+  readonly stored: CandleColumns;
+  /** What starts at or after `since_ms`, ascending. */
+  readonly parts: PartColumns;
+}
+
+/** Seconds, and before the last two minutes whole minutes of them. */
+export interface PartColumns {
+  readonly starts_at_ms: readonly number[];
+  readonly interval: readonly ("1s" | "1m")[];
+  readonly open: readonly Decimal[];
+  readonly high: readonly Decimal[];
+  readonly low: readonly Decimal[];
+  readonly close: readonly Decimal[];
+  readonly volume: readonly Decimal[];
+  readonly turnover: readonly Decimal[];
+  readonly last_tick_at_ms: readonly number[];
+  /** A second's; null for a minute. */
+  readonly revision: readonly (Revision | null)[];
 }
 
 export interface CandleColumns {
@@ -36,10 +67,11 @@ export interface CandleColumns {
   readonly origin: readonly (Origin | null)[];
   /** How often the row was replaced by a newer revision; null for a roll-up. */
   readonly revisions: readonly (number | null)[];
+  /** Of a forming candle: the revision of the stored row it continues, or one older than any where there is none. */
   readonly revision: readonly Revision[];
   /** Whether the bucket is over and everything in it was folded in. A second is closed as soon as a later mark is stored. */
   readonly closed: readonly boolean[];
-  /** Whether coverage contains the whole bucket. */
+  /** Whether coverage contains the whole bucket; of a forming one what is over of it, but for the last 3 s. */
   readonly complete: readonly boolean[];
   /** Each stored second before this time is folded in, ms. */
   readonly until_ms: readonly number[];

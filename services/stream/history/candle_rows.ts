@@ -79,4 +79,5 @@ export async function secondsOf(database: Database, request: CandleRequest): Pro
   };
 }
 
-const LAST_MS = 253_402_300_799_999;
+/** The last time that both we and PostgreSQL write with four digits of year, ms. */
+export const LAST_MS = 253_402_300_799_999;

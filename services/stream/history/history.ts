@@ -1,13 +1,15 @@
 import { type Database, isTransient, sqlState } from "#adapters/postgres.ts";
 import { Failure, reason } from "#core/failure.ts";
-import type { Interval } from "#core/interval.ts";
+import { type Interval, INTERVALS } from "#core/interval.ts";
 import { type CandleRequest, requestKey } from "./candle_request.ts";
 import { secondsOf } from "./candle_rows.ts";
 import { secondsPageJson } from "./page_json.ts";
+import { rollupPageJson } from "./rollup_page.ts";
+import { rollupsOf } from "./rollup_rows.ts";
 import { SingleFlight } from "./single_flight.ts";
 
-/** The intervals that have a history. */
-export const SERVED_INTERVALS: readonly Interval[] = ["1s"];
+/** The intervals that have a history: all. */
+export const SERVED_INTERVALS: readonly Interval[] = INTERVALS;
 
 export interface HistoryLimits {
   /** An answer that takes longer is given up, ms. */
@@ -33,15 +35,9 @@ export class History {
 
   /**
    * @returns JSON of a `CandlePage`
-   * @throws Failure `interval_not_served`, `history_busy`, `history_timeout`, `history_unavailable`
+   * @throws Failure `history_busy`, `history_timeout`, `history_unavailable`
    */
   async page(request: CandleRequest): Promise<string> {
-    if (!SERVED_INTERVALS.includes(request.interval)) {
-      throw new Failure(
-        "interval_not_served",
-        `interval ${request.interval} is not served; use ${SERVED_INTERVALS.join(", ")}`,
-      );
-    }
     const key = requestKey(request);
     if (!this.#flights.has(key) && this.#flights.size >= this.#limits.requestsMax) {
       throw new Failure(
@@ -59,8 +55,7 @@ export class History {
       const tooLate = new Promise<never>((_, reject) => {
         timer = setTimeout(() => reject(timeout(answerMsMax)), answerMsMax);
       });
-      const rows = await Promise.race([this.#rows(request), tooLate]);
-      return secondsPageJson(request, rows);
+      return await Promise.race([this.#read(request), tooLate]);
     } catch (error) {
       if (error instanceof Failure) throw error;
       if (sqlState(error) === QUERY_CANCELED) throw timeout(answerMsMax, error);
@@ -78,10 +73,12 @@ export class History {
   }
 
   /** A server that restarted rejects the query in flight and the next one of the connection: both are asked again. */
-  async #rows(request: CandleRequest): ReturnType<typeof secondsOf> {
+  async #read(request: CandleRequest): Promise<string> {
     for (let attempt = 1;; attempt++) {
       try {
-        return await secondsOf(this.#database, request);
+        return request.interval === "1s"
+          ? secondsPageJson(request, await secondsOf(this.#database, request))
+          : rollupPageJson(request, await rollupsOf(this.#database, request));
       } catch (error) {
         const lost = isTransient(error) && sqlState(error) !== QUERY_CANCELED;
         if (!lost || attempt >= ATTEMPTS_MAX) throw error;

@@ -37,7 +37,6 @@ const STATUS: Readonly<Record<string, number>> = {
   history_timeout: 504,
   history_unavailable: 503,
   history_busy: 503,
-  interval_not_served: 404,
   host_not_allowed: 403,
   url_too_long: 414,
 };
