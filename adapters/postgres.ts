@@ -1,5 +1,6 @@
 import postgres from "postgres";
 import { Failure, reason } from "#core/failure.ts";
+import { ARRAY_TYPES } from "./postgres_arrays.ts";
 
 /** A pool of connections: tagged templates run queries, `begin` a transaction. */
 export type Database = postgres.Sql<Record<string, never>>;
@@ -19,8 +20,8 @@ export interface PostgresSettings {
 /**
  * Opens nothing yet: connections are made when queries come, and made again after a loss.
  *
- * Decimals (`numeric`) and `bigint` come as text, `timestamptz` as `Date`. Arrays are passed plain, times as ISO text:
- * `sql.array(…)::text[]` and `Date` objects in arrays are written wrongly by the client.
+ * Decimals (`numeric`) and `bigint` come as text, `timestamptz` as `Date`, arrays as arrays of text. Arrays are passed
+ * plain, times as ISO text: `sql.array(…)::text[]` and `Date` objects in arrays are written wrongly by the client.
  */
 export function postgresClient(settings: PostgresSettings): Database {
   return postgres(settings.url, {
@@ -28,8 +29,8 @@ export function postgresClient(settings: PostgresSettings): Database {
     connect_timeout: 5,
     // a fresh connection now and then keeps a server's caches of this session from growing
     max_lifetime: 1_800,
-    // the server's type table is not needed: every parameter's type is said by the statement
-    fetch_types: true,
+    fetch_types: false,
+    types: ARRAY_TYPES,
     backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 2),
     onnotice: () => {},
     connection: {

@@ -48,7 +48,7 @@ async function measure(database: Database, secondsCount: number, rows: number): 
   ) {
     let count = 0;
     let spentMs = 0;
-    const cpuBefore = process.cpuUsage();
+    let cpuUs = 0;
     const serverBefore = await serverCpuMs(database);
     const batchMs: number[] = [];
     for (let second = 0; second < secondsCount; second += secondsPerBatch) {
@@ -58,14 +58,16 @@ async function measure(database: Database, secondsCount: number, rows: number): 
           seconds.push(work(market, index, startMs + at * 1_000, revision));
         }
       }
+      const cpuBefore = process.cpuUsage();
       const startedAt = performance.now();
       await history.store(mergeWork([{ ...NO_WORK, seconds }]));
       const ms = performance.now() - startedAt;
+      const cpu = process.cpuUsage(cpuBefore);
+      cpuUs += cpu.user + cpu.system;
       spentMs += ms;
       batchMs.push(ms);
       count += seconds.length;
     }
-    const { user, system } = process.cpuUsage(cpuBefore);
     const serverMs = await serverCpuMs(database) - serverBefore;
     batchMs.sort((a, b) => a - b);
     const [p50, p99] = [0.5, 0.99].map((q) => batchMs[Math.floor(q * (batchMs.length - 1))]!);
@@ -74,11 +76,15 @@ async function measure(database: Database, secondsCount: number, rows: number): 
         Math.round(count / spentMs * 1_000)
       } rows/s, a transaction p50 ${p50!.toFixed(1)} ms, p99 ${
         p99!.toFixed(1)
-      } ms; CPU a million rows: ${((user + system) / count).toFixed(1)} s here, ${
+      } ms; CPU a million rows: ${(cpuUs / count).toFixed(1)} s here, ${
         (serverMs * 1_000 / count).toFixed(1)
       } s in PostgreSQL's process`,
     );
-    if (revision === 0 && label === "new seconds") await width(database, count);
+    if (label === "new seconds") {
+      await width(database, count, "as inserted");
+      await database.unsafe("REINDEX TABLE market_candle_1s");
+      await width(database, count, "after REINDEX");
+    }
   }
 }
 
@@ -94,7 +100,7 @@ async function serverCpuMs(database: Database): Promise<number> {
   }
 }
 
-async function width(database: Database, rows: number): Promise<void> {
+async function width(database: Database, rows: number, when: string): Promise<void> {
   const [size] = await database`
     SELECT sum(pg_relation_size(relid))::float8 AS heap,
       sum(pg_indexes_size(relid))::float8 AS indexes
@@ -102,7 +108,7 @@ async function width(database: Database, rows: number): Promise<void> {
   const heap = (size!["heap"] as number) / rows;
   const indexes = (size!["indexes"] as number) / rows;
   console.log(
-    `a stored second: ${(heap + indexes).toFixed(1)} bytes (row ${heap.toFixed(1)}, index ${
+    `a stored second ${when}: ${(heap + indexes).toFixed(1)} bytes (row ${heap.toFixed(1)}, index ${
       indexes.toFixed(1)
     })`,
   );
