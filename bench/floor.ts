@@ -34,6 +34,7 @@ const admin = kafka.admin();
 const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 });
 const consumer = kafka.consumer({ groupId: "bench-floor" });
 const redis = new Redis(values.redis!);
+redis.on("error", () => process.exit(1)); // the servers are gone, and so is what started this
 await Promise.all([admin.connect(), producer.connect(), consumer.connect()]);
 await admin.createTopics({
   topics: [{ topic: TOPIC, numPartitions: 12 }],

@@ -54,7 +54,7 @@ export class SseClient {
     for (;;) {
       const end = data.indexOf("\n\n", from);
       if (end < 0) break;
-      if (data.compare(FRAME, 0, FRAME.length, from, from + FRAME.length) === 0) {
+      if (data.indexOf(FRAME, from) === from) {
         const kind = data[from + FRAME.length] === 0x74 ? data[from + FRAME.length + 1] : 0;
         const name = data[from + FRAME.length] === 0x63
           ? "candle"
