@@ -102,7 +102,8 @@ export function listen(server: Server, host: string, port: number): Promise<void
 
 const LOOP_PERIOD_MS = 10_000;
 
-function watchLoop(registry: Registry): { stallMsMax(): number; stop(): void } {
+/** Measures how long the event loop stands still, and shows it as a metric. */
+export function watchLoop(registry: Registry): { stallMsMax(): number; stop(): void } {
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
   let previousMs = 0;

@@ -2,6 +2,7 @@ import { Failure, reason } from "#core/failure.ts";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, type Context } from "./context.ts";
 import { detach } from "./detach.ts";
+import { migrate } from "./migrate.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
 import { watchParent } from "./parent.ts";
 import { progressTo } from "./progress.ts";
@@ -66,6 +67,8 @@ async function carryOut(options: Options, context: Context): Promise<number> {
     case "uninstall":
       await uninstall(options.dataFolder, options.yes, context);
       return 0;
+    case "migrate":
+      return await migrate(options, context);
     case "test":
       return await testRun(options, context);
   }

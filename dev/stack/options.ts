@@ -4,7 +4,7 @@ import { Failure, shown } from "#core/failure.ts";
 import { marketFilter } from "#core/market.ts";
 import type { ExchangeWish } from "./exchange_choice.ts";
 
-export const COMMANDS = ["start", "stop", "status", "uninstall", "test"] as const;
+export const COMMANDS = ["start", "stop", "status", "uninstall", "migrate", "test"] as const;
 export type Command = (typeof COMMANDS)[number];
 
 /** What the user asked for on the command line. Absent: not asked, so what the data folder keeps stays. */
@@ -22,6 +22,8 @@ export interface Options {
   readonly yes: boolean;
   /** False: system packages are named, not installed. */
   readonly install: boolean;
+  /** Of `migrate`: only look. */
+  readonly statusOnly: boolean;
   readonly help: boolean;
   /** What follows `test`: handed to the test runner as it is. */
   readonly rest: readonly string[];
@@ -37,6 +39,7 @@ const FLAGS = {
   detach: { type: "boolean" },
   yes: { type: "boolean" },
   "no-install": { type: "boolean" },
+  status: { type: "boolean" },
   help: { type: "boolean" },
 } as const;
 
@@ -70,7 +73,14 @@ export function parseOptions(
   }
   const own = { command, dataFolder: resolve(checkout, ".stofka") };
   if (command === "test") {
-    const flags = { reset: false, detach: false, help: false, yes: true, install: true };
+    const flags = {
+      reset: false,
+      detach: false,
+      statusOnly: false,
+      help: false,
+      yes: true,
+      install: true,
+    };
     const rest = args.slice(1).filter((arg) => arg !== "--no-install");
     return { ...own, ...flags, install: rest.length === args.length - 1, rest };
   }
@@ -85,6 +95,7 @@ export function parseOptions(
     );
   }
   const values = flagsOf(args.slice(1), command);
+  if (values.status && command !== "migrate") throw usage("--status belongs to: npm run migrate");
   return {
     ...own,
     dataFolder: values.data === undefined ? own.dataFolder : resolve(folder, values.data),
@@ -96,6 +107,7 @@ export function parseOptions(
     detach: values.detach ?? false,
     yes: values.yes ?? false,
     install: !(values["no-install"] ?? false),
+    statusOnly: values.status ?? false,
     help: values.help ?? false,
     rest: [],
   };
@@ -189,6 +201,7 @@ export const HELP = `Stofka: every one-second candle of the Upbit exchange, live
   npm run status                 each part: ready or why not, since when, memory
   npm run stop                   end a detached stack
   npm run uninstall              end it, and delete data and caches (asks; --yes)
+  npm run migrate                bring the running stack's database to the newest schema (each start does); -- --status shows
 
 요약: npm start 로 카프카, PostgreSQL, Redis 와 모든 서비스를 이 컴퓨터에서 시작하고 차트 페이지 주소를 출력합니다.
   --exchange simulator 는 모의 거래소, replay:<파일> 은 녹화 재생, --port 는 페이지 포트, --data 는 데이터 폴더,

@@ -26,6 +26,7 @@ import {
   upbitAnswers,
 } from "./exchange_choice.ts";
 import { exchangePart } from "./exchange_process.ts";
+import { migrateCommand } from "./migrate.ts";
 import type { Options } from "./options.ts";
 import { claimFolder, endOrphans, releaseFolder, runningSupervisor } from "./orphans.ts";
 import { choosePagePort, choosePorts, type PortName, type Ports } from "./ports.ts";
@@ -195,27 +196,11 @@ async function startAll(
       database: databaseName(namespace),
       postgres: home,
       afterPostgres: (postgres) =>
-        progress.step("database schema", () =>
-          supervisor.run({
-            name: "migrate",
-            ...runtime.command(
-              [
-                `--allow-net=127.0.0.1:${ports.postgres}`,
-                "--allow-env",
-                "--allow-sys=uid",
-                `--allow-read=${join(checkout, "sql")}`,
-              ],
-              join(checkout, "sql", "migrate.ts"),
-            ),
-            env: {
-              ...runtime.env,
-              POSTGRES_URL: postgres,
-              STOFKA_PERSIST_PASSWORD: kept.secrets.postgresPersist,
-              STOFKA_STREAM_PASSWORD: kept.secrets.postgresStream,
-              STOFKA_REPAIR_PASSWORD: kept.secrets.postgresRepair,
-            },
-            cwd: checkout,
-          })),
+        progress.step(
+          "database schema",
+          () =>
+            supervisor.run(migrateCommand({ checkout, cache, postgres, secrets: kept.secrets })),
+        ),
       afterKafka: (kafka) =>
         progress.step("topics", async () => {
           const admin = new KafkaAdmin(
