@@ -2,6 +2,7 @@ import process from "node:process";
 import { Registry } from "prom-client";
 import { Failure, reason } from "#core/failure.ts";
 import { runWorkers, type Worker } from "#core/lifecycle.ts";
+import { buildInfo, showBuildInfo } from "./build_info.ts";
 import { createLog, type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
 
 /** What a service's `main.ts` is given: the only place where process, clock and environment are touched. */
@@ -42,6 +43,7 @@ export async function runService(
   }
   const registry = new Registry();
   registry.setDefaultLabels({ service: name });
+  showBuildInfo(registry, buildInfo());
   try {
     const workers = await build({ log, registry, environment, signal: stop.signal });
     await runWorkers(workers, stop.signal);

@@ -11,6 +11,12 @@ export interface TestServers {
   /** Address of the owner role, as the local stack hands it to the migrator: no superuser. */
   readonly postgresOwner: string;
   readonly redis: string;
+  /** Folder of the broker's jars, and of the JRE: for a test that needs a broker of its own, to kill it. */
+  readonly kafkaHome: string;
+  readonly javaHome: string;
+  /** Folder of PostgreSQL's programs, and the program of Redis, for the same. */
+  readonly postgresBin: string;
+  readonly redisServer: string;
 }
 
 /** @throws Error when the tests were not started by `npm test` */

@@ -119,6 +119,16 @@ export class Collector implements CollectorState {
     // marks that still wait say as much as newer ones could: nothing behind them is acknowledged yet
     const put = outbox.queue.marks === 0 && this.#sessions.mark();
     metrics.marks.inc({ result: put ? "put" : "skipped" });
+    this.#count();
+  }
+
+  /** A tick is a second: what of the wanted markets it found covered. */
+  #count(): void {
+    const { metrics } = this.#ports;
+    const markets = this.coverage.session?.marketsByPartition ?? [];
+    const covered = markets.reduce((count, { length }) => count + length, 0);
+    metrics.coveredSeconds.inc(covered);
+    metrics.uncoveredSeconds.inc(Math.max(0, this.#wanted.length - covered));
   }
 
   /** The last marks, which every partition gets: readers then know that nobody follows the exchange. */

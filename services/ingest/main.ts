@@ -5,6 +5,7 @@ import { opsServer } from "#adapters/ops_server.ts";
 import { runService } from "#adapters/service.ts";
 import { groupName, topicName } from "#core/namespace.ts";
 import { TOPICS } from "#core/topics.ts";
+import { acknowledged } from "./acknowledged.ts";
 import { clock } from "./clock.ts";
 import { collect } from "./collect.ts";
 import { Collector } from "./collector.ts";
@@ -35,10 +36,7 @@ await runService("ingest", ({ log, registry, environment }) => {
       batchRecordsMax: 2_000,
       batchBytesMax: 512 * 1024,
     },
-    onSent: (records, tookMs) => {
-      metrics.sendSeconds.observe(tookMs / 1_000);
-      metrics.sentRecords.inc(records);
-    },
+    onSent: acknowledged({ metrics, log, nowMs: () => time.nowMs() }),
     steadyMs: time.steadyMs,
   });
   const origin = settings.exchangeKind === "replay" ? "replay" : "websocket";

@@ -12,6 +12,9 @@ export interface IngestMetrics {
   readonly marks: Counter<"result">;
   readonly sendSeconds: Histogram;
   readonly sentRecords: Counter;
+  readonly acknowledgedAfterSeconds: Histogram;
+  readonly coveredSeconds: Counter;
+  readonly uncoveredSeconds: Counter;
   readonly receivedAfterSeconds: Histogram<"kind">;
   readonly listings: Counter<"result">;
 }
@@ -95,6 +98,24 @@ export function ingestMetrics(registry: Registry): IngestMetrics {
       help: "Records acknowledged by Kafka, marks and listings included.",
       registers,
     }),
+    acknowledgedAfterSeconds: new Histogram({
+      name: "stofka_ingest_received_to_kafka_seconds",
+      help:
+        "From a frame's reception to its acknowledgement by Kafka, for the oldest frame of each send.",
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300],
+      registers,
+    }),
+    coveredSeconds: new Counter({
+      name: "stofka_ingest_covered_seconds_total",
+      help: "Seconds of markets that a coverage session contained, summed over the markets.",
+      registers,
+    }),
+    uncoveredSeconds: new Counter({
+      name: "stofka_ingest_gap_seconds_total",
+      help:
+        "Seconds of wanted markets that no coverage session contained, summed over the markets: the gaps that repair has to close.",
+      registers,
+    }),
     receivedAfterSeconds: new Histogram({
       name: "stofka_ingest_received_after_seconds",
       help:
@@ -138,14 +159,14 @@ export function ingestGauges(registry: Registry, read: IngestGauges): void {
     "Age of the coverage session; 0 without one.",
     () => read.sessionAgeSeconds(),
   );
-  gauge("markets_asked", "Markets in the newest subscribe frame.", () => read.marketsAsked());
+  gauge("asked_markets", "Markets in the newest subscribe frame.", () => read.marketsAsked());
   gauge(
-    "markets_covered",
+    "covered_markets",
     "Markets of the session: asked for and accepted.",
     () => read.marketsCovered(),
   );
   gauge(
-    "markets_silent",
+    "silent_markets",
     "Markets of the session that sent nothing since it was asked for.",
     () => read.marketsSilent(),
   );

@@ -11,7 +11,7 @@ export interface OutboxOptions {
   readonly sender: Sender;
   readonly limits: OutboxLimits;
   /** Called after each acknowledged send. */
-  readonly onSent?: (records: number, tookMs: number) => void;
+  readonly onSent?: (records: readonly ProducerRecord[], tookMs: number) => void;
   readonly steadyMs: () => number;
 }
 
@@ -76,7 +76,7 @@ export class Outbox {
         throw error;
       }
       this.#queue.acknowledged();
-      onSent?.(batch.items.length, steadyMs() - startedMs);
+      onSent?.(batch.items, steadyMs() - startedMs);
     }
     return this.#queue.records + this.#queue.marks;
   }

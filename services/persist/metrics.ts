@@ -16,6 +16,9 @@ export class PersistMetrics {
   readonly #redisWrites: Counter<"kind">;
   readonly #redisFailures: Counter;
   readonly #droppedDays: Counter;
+  readonly #holeSeconds: Counter;
+  /** When ingest received the newest of each kind that was handled, ms. */
+  readonly #newestMs = { second: 0, ticker: 0, mark: 0 };
   readonly #lagRecords = new Map<string, number>();
   readonly #nowMs: () => number;
 
@@ -31,7 +34,7 @@ export class PersistMetrics {
     this.#rows = new Counter({
       name: "stofka_persist_rows_total",
       help:
-        "Second candles by what became of them: effective (inserted or replaced an older revision), equal (this revision was stored), older (a newer one was stored), superseded (a newer one was in the same transaction).",
+        "Second candles by what became of them: effective (inserted or replaced an older revision), equal (this revision was stored), older (a newer one was stored). What a newer one in the same transaction replaced is not counted.",
       labelNames: ["outcome"],
       registers,
     });
@@ -90,6 +93,12 @@ export class PersistMetrics {
       help: "Day partitions of seconds dropped by retention.",
       registers,
     });
+    this.#holeSeconds = new Counter({
+      name: "stofka_persist_hole_seconds_total",
+      help:
+        "Seconds of a market that are not covered because a record of it could not be stored, summed over the markets.",
+      registers,
+    });
   }
 
   /** Gauges read when scraped. */
@@ -117,7 +126,7 @@ export class PersistMetrics {
       sources.waiting,
     );
     gauge(
-      "stofka_persist_redis_pending",
+      "stofka_persist_redis_pending_states",
       "Latest states not yet in Redis, at most one of a kind per market.",
       sources.redisPending,
     );
@@ -126,6 +135,15 @@ export class PersistMetrics {
       "Markets whose cached seconds miss a write and are deleted on Redis's return.",
       sources.redisStale,
     );
+    for (const kind of ["second", "ticker", "mark"] as const) {
+      gauge(
+        `stofka_persist_newest_${kind}_age_seconds`,
+        `Time since ingest ${
+          kind === "mark" ? "wrote" : "received"
+        } the newest ${kind} that was handled here; NaN before the first.`,
+        () => this.#newestMs[kind] === 0 ? NaN : (this.#nowMs() - this.#newestMs[kind]) / 1_000,
+      );
+    }
   }
 
   readonly observe: PersistPorts["observe"] = {
@@ -138,6 +156,9 @@ export class PersistMetrics {
       add("ticker", work.tickers.length);
       add("listing", work.listings.length);
       add("refused", work.refusals.length);
+      this.#fresh("second", work.seconds.at(-1)?.event.receivedAtMs);
+      this.#fresh("ticker", work.tickers.at(-1)?.event.receivedAtMs);
+      this.#fresh("mark", work.marks.at(-1)?.mark.writtenAtMs);
       const newest = work.seconds.at(-1) ?? work.tickers.at(-1);
       if (newest !== undefined) this.#latency("read", newest.event.receivedAtMs);
     },
@@ -145,8 +166,9 @@ export class PersistMetrics {
       this.#rows.inc({ outcome: "effective" }, stored.effective);
       this.#rows.inc({ outcome: "equal" }, stored.equal);
       this.#rows.inc({ outcome: "older" }, stored.older);
-      for (const { failure } of [...work.refusals, ...stored.refusals]) {
+      for (const { failure, hole } of [...work.refusals, ...stored.refusals]) {
         this.#deadLetters.inc({ code: failure.code });
+        if (hole !== null) this.#holeSeconds.inc((hole.untilMs - hole.sinceMs) / 1_000);
       }
       this.#transactionRows.observe(rowsOf(work));
       let newestMs = 0;
@@ -155,10 +177,6 @@ export class PersistMetrics {
     },
     handled: (batch) => this.#handled(batch),
   };
-
-  superseded(count: number): void {
-    if (count > 0) this.#rows.inc({ outcome: "superseded" }, count);
-  }
 
   transaction(seconds: number): void {
     this.#transactionSeconds.observe(seconds);
@@ -191,6 +209,10 @@ export class PersistMetrics {
     const records = Math.max(0, Number(batch.highWatermark - last.offset - 1n));
     this.#lag.set({ topic: batch.topic, partition: batch.partition }, records);
     this.#lagRecords.set(`${batch.topic} ${batch.partition}`, records);
+  }
+
+  #fresh(kind: "second" | "ticker" | "mark", atMs: number | undefined): void {
+    if (atMs !== undefined && atMs > this.#newestMs[kind]) this.#newestMs[kind] = atMs;
   }
 
   #latency(stage: string, receivedAtMs: number): void {

@@ -1,6 +1,5 @@
-import process from "node:process";
 import { setImmediate } from "node:timers";
-import manifest from "../../package.json" with { type: "json" };
+import { buildInfo } from "#adapters/build_info.ts";
 import { opsServer } from "#adapters/ops_server.ts";
 import { postgresClient } from "#adapters/postgres.ts";
 import { runService } from "#adapters/service.ts";
@@ -34,6 +33,7 @@ await runService("stream", async ({ log, registry, environment }) => {
   const now = (): number => Date.now();
   const chance = (): number => Math.random();
   const startedAtMs = now();
+  const { version, runtime } = buildInfo();
 
   const metrics = streamMetrics(registry);
   const board = new Board({ tailRowsMax: settings.tailRowsMax, partitions: PARTITIONS });
@@ -100,7 +100,7 @@ await runService("stream", async ({ log, registry, environment }) => {
       positions,
       history,
       unready,
-      versions: versions(),
+      versions: { stofka: version, runtime },
       startedAtMs,
       now,
       chance,
@@ -150,10 +150,3 @@ await runService("stream", async ({ log, registry, environment }) => {
     },
   ];
 });
-
-function versions(): Record<string, string> {
-  const runtime = process.versions["deno"] === undefined
-    ? `node ${process.versions.node}`
-    : `deno ${process.versions["deno"]}`;
-  return { stofka: manifest.version, runtime };
-}

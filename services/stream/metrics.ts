@@ -1,5 +1,4 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { TOPICS } from "#core/topics.ts";
 import { type IntakeMeter, REPLICA_TOPICS } from "./kafka/intake.ts";
 import type { Positions } from "./kafka/positions.ts";
 import type { Hub, HubMeter } from "./sse/hub.ts";
@@ -135,7 +134,7 @@ export function watchState(
     });
   };
   gauge("stofka_stream_clients", "SSE clients connected.", () => hub.clientCount);
-  gauge("stofka_stream_clients_behind", "SSE clients that are behind.", () => hub.behindCount);
+  gauge("stofka_stream_behind_clients", "SSE clients that are behind.", () => hub.behindCount);
   gauge(
     "stofka_stream_groups",
     "Different subscriptions among the SSE clients.",
@@ -147,24 +146,42 @@ export function watchState(
     () => hub.tailBytes,
   );
   gauge("stofka_stream_tail_rows", "Seconds held for tails.", () => board.tailRows);
+  new Counter({
+    name: "stofka_stream_tail_dropped_rows_total",
+    help: "Seconds that left the tail before their time because of TAIL_ROWS_MAX.",
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(board.tailDropped);
+    },
+  });
+  const age = (receivedAtMs: number | undefined): number =>
+    receivedAtMs === undefined || receivedAtMs === 0 ? NaN : (now() - receivedAtMs) / 1_000;
   gauge(
-    "stofka_stream_tail_dropped_rows",
-    "Seconds that left the tail before their time because of TAIL_ROWS_MAX, since the start.",
-    () => board.tailDropped,
+    "stofka_stream_newest_second_age_seconds",
+    "Time since ingest received the newest second that this replica has read; NaN before the first.",
+    () => age(board.newestCandle?.receivedAtMs),
   );
   gauge(
-    "stofka_stream_candle_age_seconds",
-    "Time since the newest second was received.",
-    () => board.newestCandle === null ? -1 : (now() - board.newestCandle.receivedAtMs) / 1_000,
+    "stofka_stream_newest_ticker_age_seconds",
+    "Time since ingest received the newest ticker that this replica has read; NaN before the first.",
+    () => age(board.newestTickerReceivedAtMs),
+  );
+  gauge(
+    "stofka_stream_link_up",
+    "1 while ingest's marks say that the link to the exchange is up.",
+    () => board.link?.link === "up" ? 1 : 0,
   );
   new Gauge({
     name: "stofka_stream_lag_records",
-    help: "Records this replica has not read yet, by topic, as of the last fetch.",
-    labelNames: ["topic"],
+    help: "Records of the partition this replica has not read yet, as of its last fetch.",
+    labelNames: ["topic", "partition"],
     registers: [registry],
     collect() {
       for (const topic of REPLICA_TOPICS) {
-        if (topic !== TOPICS.listing) this.set({ topic }, positions.lag(topic));
+        for (const [partition, records] of positions.lags(topic)) {
+          this.set({ topic, partition }, records);
+        }
       }
     },
   });

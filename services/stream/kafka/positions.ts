@@ -57,10 +57,15 @@ export class Positions {
 
   /** Records behind the end, as far as fetches told. */
   lag(topic: ReplicaTopic): number {
-    let records = 0n;
-    for (const { next, end } of this.#positions.get(topic)?.values() ?? []) {
-      if (end > next) records += end - next;
+    let records = 0;
+    for (const [, behind] of this.lags(topic)) records += behind;
+    return records;
+  }
+
+  /** The same of each partition. */
+  *lags(topic: ReplicaTopic): Iterable<readonly [partition: number, records: number]> {
+    for (const [partition, { next, end }] of this.#positions.get(topic) ?? []) {
+      yield [partition, end > next ? Number(end - next) : 0];
     }
-    return Number(records);
   }
 }
