@@ -5,6 +5,9 @@
  *
  * - `tail`, first: every second received since a time for the markets asked for, and the newest ticker of each
  * - `ticker`, `candle` (a second): when a newer revision arrived; a slow reader may miss revisions, never the newest
+ * - `postgres-candle` (a roll-up as PostgreSQL stores it, forming ones once a minute): only for the intervals named by
+ *   `intervals=1m,5m`, by default none; what came in the last minute is in the tail. A reader merges by (market, interval,
+ *   start) and revision; a `deleted` one takes its candle away
  * - `link`: when it changes, and at least every 5 s
  */
-export type StreamEventName = "tail" | "ticker" | "candle" | "link";
+export type StreamEventName = "tail" | "ticker" | "candle" | "postgres-candle" | "link";

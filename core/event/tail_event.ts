@@ -2,6 +2,7 @@ import { parseJsonNumbersAsText } from "../json_numbers.ts";
 import { type CandleEvent, candleEventFrom } from "./candle_event.ts";
 import { eventReader, jsonObject } from "./json.ts";
 import { type LinkEvent, linkEventFrom } from "./link_event.ts";
+import { type PostgresCandleEvent, postgresCandleEventFrom } from "./postgres_candle_event.ts";
 import { type TickerEvent, tickerEventFrom } from "./ticker_event.ts";
 
 /** Which exchange the data is from: the page says SIMULATED or REPLAY by it. */
@@ -15,6 +16,8 @@ export interface Tail {
   readonly link: LinkEvent | null;
   readonly tickers: readonly TickerEvent[];
   readonly candles: readonly CandleEvent[];
+  /** Roll-ups of the intervals asked for that came in the last minute. */
+  readonly postgresCandles: readonly PostgresCandleEvent[];
 }
 
 /** Takes the events as they were encoded once, and joins them. */
@@ -24,6 +27,8 @@ export function encodeTail(tail: {
   readonly link: string | null;
   readonly tickers: readonly string[];
   readonly candles: readonly string[];
+  /** null when none were asked for: the field is left out. */
+  readonly postgresCandles?: readonly string[] | null;
 }): string {
   return jsonObject({
     since_ms: String(tail.sinceMs),
@@ -31,6 +36,9 @@ export function encodeTail(tail: {
     link: tail.link ?? "null",
     tickers: `[${tail.tickers.join(",")}]`,
     candles: `[${tail.candles.join(",")}]`,
+    ...tail.postgresCandles == null
+      ? {}
+      : { postgres_candles: `[${tail.postgresCandles.join(",")}]` },
   });
 }
 
@@ -43,5 +51,7 @@ export function decodeTail(text: string): Tail {
     link: link === null ? null : linkEventFrom(link),
     tickers: (read.raw("tickers") as unknown[]).map(tickerEventFrom),
     candles: (read.raw("candles") as unknown[]).map(candleEventFrom),
+    postgresCandles: ((read.raw("postgres_candles") ?? []) as unknown[])
+      .map(postgresCandleEventFrom),
   };
 }

@@ -61,9 +61,13 @@ export function apiRoutes(ports: ApiPorts): Readonly<Record<string, Route>> {
 
 function streamRoute({ hub, chance, refused }: ApiPorts): Route {
   return {
-    parameters: ["markets", "events"],
+    parameters: ["markets", "events", "intervals"],
     stream: ({ query, address, method }, response) => {
-      const wanted = subscription(query.get("markets"), query.get("events"));
+      const wanted = subscription(
+        query.get("markets"),
+        query.get("events"),
+        query.get("intervals"),
+      );
       if (method === "HEAD") {
         return {
           status: 200,
@@ -121,6 +125,7 @@ function statusJson(ports: ApiPorts): string {
     lag_records: {
       [TOPICS.secondCandle]: positions.lag(TOPICS.secondCandle),
       [TOPICS.ticker]: positions.lag(TOPICS.ticker),
+      [TOPICS.postgresCandle]: positions.lag(TOPICS.postgresCandle),
     },
     intervals: SERVED_INTERVALS,
     markets: board.tickerCount,

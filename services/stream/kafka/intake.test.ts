@@ -2,11 +2,13 @@ import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import type { ConsumedRecord } from "#adapters/kafka/records.ts";
 import { decimal } from "#core/decimal.ts";
+import { encodePostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { encodeMark } from "#core/mark.ts";
 import { market } from "#core/market.ts";
 import { candleRevision } from "#core/revision.ts";
 import { TOPICS } from "#core/topics.ts";
 import type { LiveEvent } from "../live_event.ts";
+import { rollupEventAt } from "../testing/events.ts";
 import { Board } from "../state/board.ts";
 import { Intake, REPLICA_TOPICS, type ReplicaTopic } from "./intake.ts";
 import { Positions } from "./positions.ts";
@@ -102,6 +104,28 @@ describe("Intake", () => {
       "market_invalid market_listing",
     ]);
     expect(run.published.length).toBe(1);
+  });
+
+  test("a roll-up becomes an event as it came, once; older and unreadable ones none", () => {
+    const run = new Run();
+    const text = (sequence: number, name = "KRW-BTC"): string =>
+      encodePostgresCandleEvent(rollupEventAt(name, "5m", 300_000, sequence));
+    run.take(TOPICS.postgresCandle, { text: text(7) });
+    run.take(TOPICS.postgresCandle, { text: text(7) });
+    run.take(TOPICS.postgresCandle, { text: text(6) });
+    run.take(TOPICS.postgresCandle, { text: text(8, "KRW-ETH") });
+    run.take(TOPICS.postgresCandle, { text: null });
+    run.take(TOPICS.postgresCandle, { text: '{"market":"KRW-BTC"}' });
+    run.take(TOPICS.postgresCandle, { text: text(8) });
+    expect(run.published.map(({ name, data }) => [name, data]))
+      .toEqual([["postgres-candle", text(7)], ["postgres-candle", text(8)]]);
+    expect(run.counts).toEqual([
+      "stale postgres_candle",
+      "stale postgres_candle",
+      "key_mismatch postgres_candle",
+      "element_unreadable postgres_candle",
+      "event_invalid postgres_candle",
+    ]);
   });
 
   test("a record that was read already is not read again", () => {

@@ -1,5 +1,6 @@
 import type { ConsumedBatch, ConsumedRecord } from "#adapters/kafka/records.ts";
-import { Failure } from "#core/failure.ts";
+import { postgresCandleEventFrom } from "#core/event/postgres_candle_event.ts";
+import { Failure, shown } from "#core/failure.ts";
 import { decodeMark, type Mark } from "#core/mark.ts";
 import { market } from "#core/market.ts";
 import { HEADERS, KIND_MARK, TOPICS } from "#core/topics.ts";
@@ -10,7 +11,12 @@ import { candleOf, parseElement, tickerOf } from "./element.ts";
 import { Positions } from "./positions.ts";
 
 /** The topics a replica reads, by their logical names. */
-export const REPLICA_TOPICS = [TOPICS.secondCandle, TOPICS.ticker, TOPICS.listing] as const;
+export const REPLICA_TOPICS = [
+  TOPICS.secondCandle,
+  TOPICS.ticker,
+  TOPICS.listing,
+  TOPICS.postgresCandle,
+] as const;
 export type ReplicaTopic = (typeof REPLICA_TOPICS)[number];
 
 export interface IntakeMeter {
@@ -65,6 +71,8 @@ export class Intake {
         case TOPICS.listing:
           this.#takeListing(record);
           return null;
+        case TOPICS.postgresCandle:
+          return this.#takeRollup(record);
       }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -95,6 +103,17 @@ export class Intake {
     if (record.value === null) return null;
     const live = this.#ports.board.takeTicker(tickerOf(record));
     if (live === null) this.#ports.meter.stale(TOPICS.ticker);
+    return live;
+  }
+
+  #takeRollup(record: ConsumedRecord): LiveEvent | null {
+    const event = postgresCandleEventFrom(parseElement(record.value?.toString() ?? ""));
+    if (record.key !== event.market) {
+      throw new Failure("key_mismatch", `${shown(record.key)} is the key of ${event.market}`);
+    }
+    const { partition, offset, timestampMs } = record;
+    const live = this.#ports.board.takeRollup(event, partition, offset, timestampMs);
+    if (live === null) this.#ports.meter.stale(TOPICS.postgresCandle);
     return live;
   }
 

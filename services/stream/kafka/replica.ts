@@ -148,6 +148,9 @@ export class Replica implements Worker {
           const committed = committedTickers.get(partition) ?? first;
           offset = committed < tail ? committed : tail;
           if (offset < first) offset = first;
+        } else if (topic === TOPICS.postgresCandle) {
+          // what is older is in PostgreSQL, since a roll-up is stored before it is sent
+          offset = tail > first ? tail : first;
         }
         positions.begin(topic, partition, offset, end);
       }

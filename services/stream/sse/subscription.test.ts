@@ -26,6 +26,30 @@ describe("subscription()", () => {
     expect(subscription("KRW-BTC,KRW-ETH", null).pairs).toEqual([btc, eth]);
   });
 
+  test("roll-ups are sent of the intervals named, by default of none", () => {
+    expect(subscription("all", null).events.has("postgres-candle")).toBe(false);
+    const wanted = subscription("KRW-BTC", null, "5m,1m");
+    expect(wanted.events.has("candle")).toBe(true);
+    expect((["1m", "5m", "1h"] as const).map((one) => wanted.wants("postgres-candle", btc, one)))
+      .toEqual([true, true, false]);
+    expect(wanted.wants("postgres-candle", eth, "1m")).toBe(false);
+    expect(wanted.key).toBe(subscription("KRW-BTC", null, "1m,5m,1m").key);
+    expect(wanted.key).not.toBe(subscription("KRW-BTC", null, "1m").key);
+    for (
+      const [events, intervals] of [
+        ["postgres-candle", null],
+        ["postgres-candle", ""],
+        ["candle", "1m"],
+        [null, "1s"],
+      ]
+    ) {
+      expect(() => subscription("all", events!, intervals!))
+        .toThrow(expect.objectContaining({ code: "intervals_invalid" }));
+    }
+    expect(() => subscription("all", null, "2m"))
+      .toThrow(expect.objectContaining({ code: "interval_invalid" }));
+  });
+
   test("the same wish in another order or twice is the same group", () => {
     expect(subscription("KRW-ETH, KRW-BTC,KRW-BTC", "candle,ticker").key)
       .toBe(subscription("KRW-BTC,KRW-ETH", "ticker,candle").key);

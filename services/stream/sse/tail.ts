@@ -7,7 +7,7 @@ import type { Subscription } from "./subscription.ts";
 
 /**
  * The first event of a connection, made of texts that are already encoded: the newest ticker of each market asked for,
- * and every second held of them.
+ * every second held of them, and the roll-ups of the last minute.
  */
 export function tailFrame(board: Board, exchange: ExchangeKind, wanted: Subscription): string {
   const tickers: string[] = [];
@@ -25,9 +25,19 @@ export function tailFrame(board: Board, exchange: ExchangeKind, wanted: Subscrip
       }
     }
   }
+  const rollups: string[] = [];
+  for (const ring of wanted.events.has("postgres-candle") ? board.rollupRings : []) {
+    for (const { market, interval, data } of ring.values()) {
+      if (wanted.wants("postgres-candle", market, interval)) rollups.push(data);
+    }
+  }
+  const postgresCandles = wanted.events.has("postgres-candle") ? rollups : null;
   const link = wanted.events.has("link") ? board.linkEvent().data : null;
   const sinceMs = Math.max(...rings.map((ring) => ring.sinceMs ?? 0));
-  return frameOf("tail", encodeTail({ sinceMs, exchange, link, tickers, candles }));
+  return frameOf(
+    "tail",
+    encodeTail({ sinceMs, exchange, link, tickers, candles, postgresCandles }),
+  );
 }
 
 /** The rings that hold what is wanted. Each has a promise of its own; together the latest of these holds. */

@@ -1,11 +1,12 @@
 import type { CandleEvent } from "#core/event/candle_event.ts";
 import type { LinkEvent } from "#core/event/link_event.ts";
+import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import type { TickerEvent } from "#core/event/ticker_event.ts";
 import type { Mark } from "#core/mark.ts";
 import type { Market } from "#core/market.ts";
 import { newer } from "#core/revision.ts";
 import type { Listing } from "#core/upbit/listing.ts";
-import { candleLive, linkLive, type LiveEvent, tickerLive } from "../live_event.ts";
+import { candleLive, linkLive, type LiveEvent, rollupLive, tickerLive } from "../live_event.ts";
 import { LinkTracker } from "./link_tracker.ts";
 import { RevisionMemory } from "./revision_memory.ts";
 import { TailRing } from "./tail_ring.ts";
@@ -20,6 +21,12 @@ export interface BoardLimits {
 export const TAIL_MS = 60_000;
 /** Seconds per market whose revision is remembered. */
 const REVISIONS_MAX = 600;
+/** Buckets per market and interval whose revision is remembered: the forming one, and those that late seconds still reach. */
+const ROLLUP_REVISIONS_MAX = 8;
+/** Of the rows held for tails, how many may be roll-ups beside the seconds: while history is filled there are many. */
+const ROLLUPS_SHARE = 0.25;
+/** A roll-up is stored before it is sent: it need not be held for that. */
+const STORED = 1n << 63n;
 
 const UNKNOWN_LINK: LinkEvent = { link: "down", cause: "started", writtenAtMs: 0, untilMs: 0 };
 
@@ -37,6 +44,8 @@ export class Board {
   readonly #listings = new Map<Market, Listing>();
   readonly #revisions = new Map<Market, RevisionMemory>();
   readonly #rings: readonly TailRing[];
+  readonly #rollupRevisions = new Map<string, RevisionMemory>();
+  readonly #rollupRings: readonly TailRing[];
   readonly #link = new LinkTracker();
   #markClockMs = 0;
   #newestCandle: CandleEvent | null = null;
@@ -46,6 +55,9 @@ export class Board {
   constructor({ tailRowsMax, partitions }: BoardLimits) {
     const rowsMax = Math.max(1, Math.floor(tailRowsMax / partitions));
     this.#rings = Array.from({ length: partitions }, () => new TailRing(rowsMax));
+    const rollupsMax = Math.max(1, Math.floor(rowsMax * ROLLUPS_SHARE));
+    this.#rollupRings = Array.from({ length: partitions }, () => new TailRing(rollupsMax));
+    for (const ring of this.#rollupRings) ring.committed(STORED);
   }
 
   takeTicker(event: TickerEvent): LiveEvent | null {
@@ -91,10 +103,32 @@ export class Board {
     return true;
   }
 
+  /** @param sentAtMs when the relay sent it, ms */
+  takeRollup(
+    event: PostgresCandleEvent,
+    partition: number,
+    offset: bigint,
+    sentAtMs: number,
+  ): LiveEvent | null {
+    const { market, interval, startsAtMs } = event;
+    const key = `${market} ${interval}`;
+    let memory = this.#rollupRevisions.get(key);
+    if (memory === undefined) {
+      this.#rollupRevisions.set(key, memory = new RevisionMemory(ROLLUP_REVISIONS_MAX));
+    }
+    if (!memory.advance(startsAtMs, event.revision)) return null;
+    const live = rollupLive(event);
+    const { data } = live;
+    this.#rollupRings[partition]!
+      .add({ market, startsAtMs, interval, receivedAtMs: sentAtMs, offset, data });
+    return live;
+  }
+
   /** @returns the link's new state when it changed */
   takeMark(mark: Mark, partition: number): LiveEvent | null {
     this.#markClockMs = Math.max(this.#markClockMs, mark.writtenAtMs);
     this.#rings[partition]!.prune(this.#markClockMs - TAIL_MS);
+    this.#rollupRings[partition]!.prune(this.#markClockMs - TAIL_MS);
     return this.#link.take(mark) ? this.linkEvent() : null;
   }
 
@@ -134,6 +168,10 @@ export class Board {
 
   get rings(): readonly TailRing[] {
     return this.#rings;
+  }
+
+  get rollupRings(): readonly TailRing[] {
+    return this.#rollupRings;
   }
 
   get tailRows(): number {

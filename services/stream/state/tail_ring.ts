@@ -1,12 +1,15 @@
+import type { Interval } from "#core/interval.ts";
 import type { Market } from "#core/market.ts";
 
-/** A second as it is held for tails: its newest revision. */
+/** A second or a roll-up as it is held for tails: its newest revision. */
 export interface HeldCandle {
   readonly market: Market;
   readonly startsAtMs: number;
+  /** Of a roll-up. */
+  readonly interval?: Interval;
   readonly receivedAtMs: number;
   readonly offset: bigint;
-  /** The JSON of its `candle` event. */
+  /** The JSON of its event. */
   readonly data: string;
 }
 
@@ -54,7 +57,7 @@ export class TailRing {
 
   /** @returns how many seconds gave way to the limit although they were still wanted */
   add(candle: HeldCandle): number {
-    const key = `${candle.market} ${candle.startsAtMs}`;
+    const key = `${candle.market} ${candle.interval ?? ""} ${candle.startsAtMs}`;
     this.#held.delete(key);
     this.#held.set(key, candle);
     if (this.#held.size <= this.#rowsMax) return 0;

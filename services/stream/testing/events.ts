@@ -1,7 +1,10 @@
 import { decimal } from "#core/decimal.ts";
 import { candleEvent } from "#core/event/candle_event.ts";
+import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { tickerEvent } from "#core/event/ticker_event.ts";
+import { bucketEndMs, type Interval } from "#core/interval.ts";
 import { market } from "#core/market.ts";
+import { rollupRevision } from "#core/revision.ts";
 import { candleLive, type LiveEvent, tickerLive } from "../live_event.ts";
 
 /** A ticker whose revision and price are the time. */
@@ -50,4 +53,32 @@ export function candleEventAt(name: string, startsAtMs: number, lastTickAtMs: nu
     lastTickAtMs,
     "websocket",
   );
+}
+
+/** A roll-up whose revision and volume are the sequence. */
+export function rollupEventAt(
+  name: string,
+  interval: Interval,
+  startsAtMs: number,
+  sequence: number,
+): PostgresCandleEvent {
+  const one = decimal("1");
+  return {
+    market: market(name),
+    interval,
+    startsAtMs,
+    open: one,
+    high: one,
+    low: one,
+    close: one,
+    volume: decimal(String(sequence)),
+    turnover: one,
+    lastTickAtMs: startsAtMs,
+    closed: true,
+    complete: true,
+    deleted: false,
+    source: "folded",
+    untilMs: bucketEndMs(interval, startsAtMs),
+    revision: rollupRevision(1, sequence),
+  };
 }

@@ -1,10 +1,11 @@
+import type { Interval } from "#core/interval.ts";
 import { partitionOf } from "#core/partition.ts";
 import type { LiveEvent } from "../live_event.ts";
 import { Hub, type HubLimits } from "../sse/hub.ts";
 import { subscription } from "../sse/subscription.ts";
 import { tailFrame } from "../sse/tail.ts";
 import { Board } from "../state/board.ts";
-import { candleEventAt, tickerEventAt } from "./events.ts";
+import { candleEventAt, rollupEventAt, tickerEventAt } from "./events.ts";
 import { FakeWire } from "./fake_wire.ts";
 
 /** A hub over a board whose time stands still until it is moved. */
@@ -50,9 +51,14 @@ export class TestHub {
     });
   }
 
-  join(markets: string, events: string | null = null, address = "a"): FakeWire {
+  join(
+    markets: string,
+    events: string | null = null,
+    address = "a",
+    intervals: string | null = null,
+  ): FakeWire {
     const wire = new FakeWire();
-    this.hub.join(wire, address, subscription(markets, events));
+    this.hub.join(wire, address, subscription(markets, events, intervals));
     return wire;
   }
 
@@ -65,6 +71,12 @@ export class TestHub {
     const event = candleEventAt(name, startsAtMs, lastTickAtMs);
     const partition = partitionOf(event.market);
     return this.#publish(this.board.takeCandle(event, partition, this.#offset++));
+  }
+
+  rollup(name: string, interval: Interval, startsAtMs: number, sequence: number): LiveEvent | null {
+    const event = rollupEventAt(name, interval, startsAtMs, sequence);
+    const partition = partitionOf(event.market);
+    return this.#publish(this.board.takeRollup(event, partition, this.#offset++, this.nowMs));
   }
 
   /** Moves time on and runs what is due. */
