@@ -47,6 +47,9 @@ async function run(
       for (const { number, name } of await migrate(database, migrations)) {
         console.log(`applied ${String(number).padStart(4, "0")}_${name}`);
       }
+      // each time: pg_cron may have come to the database, or its jobs may have been lost, since the last run
+      const [schedule] = await database`SELECT rollup_schedule() AS missing`;
+      if (schedule!["missing"] !== null) console.log(`roll-ups: ${schedule!["missing"]}`);
     }
     const applied = await appliedMigrations(database);
     const pending = pendingMigrations(migrations, applied);

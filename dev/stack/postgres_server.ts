@@ -164,6 +164,8 @@ export async function prepareDatabase(options: PostgresOptions, database: string
   try {
     await inside`create extension if not exists pg_cron`;
     await inside`grant usage on schema cron to ${inside(OWNER)}`;
+    // the migrator checks how pg_cron is set up
+    await inside`grant pg_read_all_settings to ${inside(OWNER)}`;
   } finally {
     await inside.end({ timeout: 5 });
   }
