@@ -16,6 +16,8 @@ export interface Name {
 export interface Book {
   /** A recording does not know the day before or the sides of earlier trades: what it does not hold is null in tickers. */
   readonly kind: "simulator" | "replay";
+  /** Whether there ever was or will be such a market. */
+  has(market: string): boolean;
   /** Markets listed at the moment. */
   names(atMs: number): readonly Name[];
   /** Trades with a time in [sinceMs, untilMs), ordered by (time, sequential id), whenever they are counted. */

@@ -40,6 +40,16 @@ export class Clock {
     return Math.floor(this.#startMs + (this.#wall() - this.#begunMs) * this.speed);
   }
 
+  /** The machine's time, ms: what belongs to the link, as limits do, goes by it at any speed. */
+  linkMs(): number {
+    return this.#wall();
+  }
+
+  /** By how much the fault of a clock that jumps has shifted it. */
+  get stepMs(): number {
+    return this.#stepMs;
+  }
+
   /** Shifts what `nowMs` says: the fault of a clock that jumps. */
   step(byMs: number): void {
     this.#stepMs += byMs;

@@ -21,6 +21,7 @@ beforeAll(async () => {
     port: 0,
     controlPort: 0,
     seed: 1,
+    limits: false,
     times: { idleMs: 700, snapshotMs: 20, closeMs: 30, statusMs: 100 },
   });
 });
@@ -269,7 +270,7 @@ test.each([
   const text = await (await get(`${path}?market=KRW-BTC`)).text();
   expect(text).toMatch(
     new RegExp(
-      `^\\[\\{"market":"KRW-BTC","candle_date_time_utc":"[^"]{19}","candle_date_time_kst":"[^"]{19}","opening_price":\\d+\\.0,"high_price":\\d+\\.0,"low_price":\\d+\\.0,"trade_price":\\d+\\.0,"timestamp":\\d{13},"candle_acc_trade_price":[\\d.]+,"candle_acc_trade_volume":[\\d.]+${tail}\\}\\]$`,
+      `^\\[\\{"market":"KRW-BTC","candle_date_time_utc":"[^"]{19}","candle_date_time_kst":"[^"]{19}","opening_price":\\d+\\.0{8},"high_price":\\d+\\.0{8},"low_price":\\d+\\.0{8},"trade_price":\\d+\\.0{8},"timestamp":\\d{13},"candle_acc_trade_price":\\d+\\.\\d{8,},"candle_acc_trade_volume":\\d+\\.\\d{8}${tail}\\}\\]$`,
     ),
   );
 });

@@ -3,9 +3,10 @@ import { type Book, ledger } from "./book.ts";
 import { ledgerCandle } from "./candle_fields.ts";
 import type { Clock } from "./clock.ts";
 import { ledgerText } from "./element.ts";
-import { type Faults, readFault } from "./faults.ts";
+import { readFault } from "./fault.ts";
+import type { Faults } from "./faults.ts";
 import type { Socket } from "./socket.ts";
-import { urlOf } from "./rest.ts";
+import { urlOf } from "./front.ts";
 
 const bodyCharsMax = 10_000;
 /** A ledger answer spans at most a day: BTC's is then 40,000 rows. */
@@ -30,7 +31,11 @@ export class Control {
     const route = `${request.method} ${url?.pathname}`;
     if (route === "GET /clock") return json(response, { now_ms: this.#clock.nowMs() });
     if (route === "GET /status") {
-      const status = { ...this.#socket.status(), faults: this.#faults.list() };
+      const status = {
+        ...this.#socket.status(),
+        faults: this.#faults.list(),
+        happened: this.#faults.happened(),
+      };
       return json(response, { now_ms: this.#clock.nowMs(), ...status });
     }
     if (route === "GET /ledger") return this.#ledger(url!.searchParams, response);
@@ -48,7 +53,7 @@ export class Control {
     if (untilMs - sinceMs > ledgerSpanMsMax) {
       return refuse(response, 400, "since and until must be at most a day apart");
     }
-    if (!this.#book.names(Number.MAX_SAFE_INTEGER).some((name) => name.market === market)) {
+    if (!this.#book.has(market)) {
       return refuse(response, 404, `market ${JSON.stringify(market)} is not listed`);
     }
     const rows = ledger(this.#book, market, sinceMs, untilMs).map((candle) =>
@@ -60,8 +65,7 @@ export class Control {
   async #fault(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       const fault = readFault(JSON.parse(await bodyOf(request)));
-      this.#faults.set(fault);
-      json(response, fault);
+      json(response, this.#faults.set(fault));
     } catch (error) {
       if (!(error instanceof RangeError || error instanceof SyntaxError)) throw error;
       refuse(response, 400, error.message);

@@ -66,9 +66,9 @@ function simpleText(fields: readonly Field[]): string {
   return object(fields, 1, ({ value, digits }) => short(value, digits));
 }
 
-/** An object of a REST answer. */
+/** An object of a REST answer: all digits, as the recorded lengths of answers show (README.md, "Where it guesses"). */
 export function restText(fields: readonly Field[]): string {
-  return object(fields, 0, (a) => a.float ? float64(a.value, a.digits) : short(a.value, a.digits));
+  return object(fields, 0, (a) => a.float ? float64(a.value, a.digits) : fixed(a.value, a.digits));
 }
 
 /** An object of the control port: numbers as canonical decimals in strings. */

@@ -1,14 +1,21 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { AmendedBook } from "./amended_book.ts";
 import type { Book } from "./book.ts";
 import { bucketStartMs } from "./calendar.ts";
 import type { Clock } from "./clock.ts";
+import { type SocketTimes, socketTimes } from "./connection.ts";
 import { Control } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Feed } from "./feed.ts";
+import { Front, listen } from "./front.ts";
+import { hookMarketFaults } from "./market_faults.ts";
 import { Chance } from "./random.ts";
-import { respond, Rest, urlOf } from "./rest.ts";
-import { Socket, type SocketTimes, socketTimes } from "./socket.ts";
+import { RateLimits } from "./rate_limits.ts";
+import { Rest } from "./rest.ts";
+import { runSchedule, type Schedule } from "./schedule.ts";
+import { SimulatedBook } from "./simulated_book.ts";
+import { Socket } from "./socket.ts";
 
 export interface ExchangeSettings {
   readonly book: Book;
@@ -20,7 +27,11 @@ export interface ExchangeSettings {
   readonly controlPort: number;
   /** Chance of the faults. */
   readonly seed: number;
+  /** The exchange's limits on requests, connections and messages. Default: on. */
+  readonly limits?: boolean;
   readonly times?: Partial<SocketTimes>;
+  /** Faults to come, counted from the start. */
+  readonly schedule?: Schedule | undefined;
 }
 
 /** A running exchange. */
@@ -34,45 +45,53 @@ export interface Exchange {
 
 /** Starts an exchange on loopback: one port for WebSocket and REST, one for control. */
 export async function startExchange(settings: ExchangeSettings): Promise<Exchange> {
-  const { book, clock, seed } = settings;
-  const chance = new Chance(seed);
+  const { clock, seed, limits = true } = settings;
+  const base = settings.book;
+  const book = new AmendedBook(base);
+  const draw = new Chance(seed);
+  const chance = () => draw.next();
   const faults = new Faults(() => performance.now());
   const times = { ...socketTimes, ...settings.times };
-  const socket = new Socket(book, clock, faults, times, () => chance.next());
-  const rest = new Rest(book, clock);
+  const socket = new Socket(book, clock, faults, { times, chance, limits });
+  const counted = limits ? new RateLimits(() => clock.linkMs()) : null;
+  const front = new Front(new Rest(book, clock), socket, clock, faults, counted);
   const control = new Control(book, clock, faults, socket);
+  const feed = new Feed(book, clock, socket);
+  hookMarketFaults(faults, {
+    book,
+    clock,
+    chance,
+    list: base instanceof SimulatedBook ? (market, atMs) => base.list(market, atMs) : undefined,
+    resend: (market, atMs) => feed.resend(market, atMs),
+  });
 
-  const front = createServer((request, response) => {
-    const url = urlOf(request);
-    if (url === undefined) return void response.writeHead(400).end();
-    respond(response, rest.answer(url), 9);
-  });
-  front.on("upgrade", (request, stream, head) => {
-    if (urlOf(request)?.pathname === "/websocket/v1") socket.upgrade(request, stream, head);
-    else stream.end("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-  });
   const back = createServer((request, response) => {
     control.handle(request, response).catch((error) => response.destroy(error));
   });
-  const port = await listen(front, settings.port);
-  const controlPort = await listen(back, settings.controlPort);
+  const port = await front.open(settings.port);
+  await listen(back, settings.controlPort);
 
   const stop = new AbortController();
   const play = async () => {
     if (settings.waits) await Promise.race([socket.firstSubscriber, aborted(stop.signal)]);
     clock.run();
-    await new Feed(book, clock, socket).run(stop.signal);
+    await feed.run(stop.signal);
   };
-  const feed = Promise.all([play(), warm(book, clock, stop.signal)]);
+  const work = Promise.all([
+    play(),
+    warm(book, clock, stop.signal),
+    settings.schedule && runSchedule(settings.schedule, faults, stop.signal),
+  ]);
   return {
     ws: `ws://127.0.0.1:${port}/websocket/v1`,
     rest: `http://127.0.0.1:${port}/v1`,
-    control: `http://127.0.0.1:${controlPort}`,
+    control: `http://127.0.0.1:${(back.address() as AddressInfo).port}`,
     faults,
     async close() {
       stop.abort();
+      faults.close();
       socket.close();
-      await Promise.all([feed, shut(front), shut(back)]);
+      await Promise.all([work, front.close(), shut(back)]);
     },
   };
 }
@@ -89,13 +108,6 @@ async function warm(book: Book, clock: Clock, signal: AbortSignal): Promise<void
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
-}
-
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-  });
 }
 
 function shut(server: Server): Promise<void> {

@@ -1,66 +1,87 @@
-/** A fault of the link, switched on by the control port or the schedule. Times are real ms: it is the link that fails. */
-export interface Fault {
-  readonly kind: FaultKind;
-  /** How long it lasts. */
-  readonly for_ms: number;
-  /** Share of frames that it hits, 0 … 1. Default 1. */
-  readonly share: number;
-  /** `delay`: how long a frame is held back. `duplicate`: how long after the frame its copy comes. */
-  readonly by_ms: number;
+import { type Fault, type FaultKind, momentKinds as moments } from "./fault.ts";
+
+/** What a fault did beyond being on: told to whoever asked for it. */
+export type Effect = Readonly<Record<string, string | number>>;
+
+interface Hook {
+  readonly start: (fault: Fault) => Effect | void;
+  readonly end: () => void;
 }
 
-export const faultKinds = ["drop", "silence", "duplicate", "delay"] as const;
-export type FaultKind = (typeof faultKinds)[number];
+/** A fault that was switched on. */
+export interface Happened {
+  /** The machine's time, ms since the epoch. */
+  readonly at_ms: number;
+  readonly fault: Fault & Effect;
+}
 
-/** The faults that are on. At most one of a kind: a newer one replaces an older. */
+const happenedKept = 100;
+
+/** The faults that are on. At most one of a kind: a newer one ends the older. */
 export class Faults {
-  readonly #on = new Map<FaultKind, { fault: Fault; untilMs: number }>();
+  readonly #on = new Map<FaultKind, { fault: Fault; untilMs: number; timer: Timer }>();
+  readonly #hooks = new Map<FaultKind, Hook>();
+  readonly #happened: Happened[] = [];
   readonly #nowMs: () => number;
 
-  /** @param nowMs the machine's time */
+  /** @param nowMs a clock that nobody sets */
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  set(fault: Fault): void {
-    this.#on.set(fault.kind, { fault, untilMs: this.#nowMs() + fault.for_ms });
+  /** What begins and ends with a fault. Frame by frame faults need none: they are asked for by `get`. */
+  hook(kind: FaultKind, start: Hook["start"], end: Hook["end"] = () => {}): void {
+    this.#hooks.set(kind, { start, end });
+  }
+
+  /**
+   * Switches it on.
+   *
+   * @throws RangeError where it cannot happen, saying why
+   */
+  set(fault: Fault): Fault & Effect {
+    const { kind, for_ms } = fault;
+    this.#end(kind);
+    const hook = this.#hooks.get(kind);
+    const moment = momentKinds.has(kind);
+    const effect = for_ms > 0 || moment ? hook?.start(fault) ?? {} : {};
+    if (for_ms > 0 && !moment) {
+      const timer = setTimeout(() => this.#end(kind), for_ms);
+      this.#on.set(kind, { fault, untilMs: this.#nowMs() + for_ms, timer });
+    }
+    const happened = { ...fault, ...effect };
+    this.#happened.push({ at_ms: Date.now(), fault: happened });
+    if (this.#happened.length > happenedKept) this.#happened.shift();
+    return happened;
   }
 
   get(kind: FaultKind): Fault | undefined {
     const found = this.#on.get(kind);
-    if (found === undefined) return undefined;
-    if (this.#nowMs() < found.untilMs) return found.fault;
-    this.#on.delete(kind);
-    return undefined;
+    return found !== undefined && this.#nowMs() < found.untilMs ? found.fault : undefined;
   }
 
   list(): Fault[] {
-    return faultKinds.map((kind) => this.get(kind)).filter((fault) => fault !== undefined);
+    return [...this.#on.keys()].map((kind) => this.get(kind)).filter((f) => f !== undefined);
+  }
+
+  /** The newest that were switched on, oldest first. */
+  happened(): readonly Happened[] {
+    return this.#happened;
+  }
+
+  close(): void {
+    for (const kind of [...this.#on.keys()]) this.#end(kind);
+  }
+
+  #end(kind: FaultKind): void {
+    const found = this.#on.get(kind);
+    if (found === undefined) return;
+    clearTimeout(found.timer);
+    this.#on.delete(kind);
+    this.#hooks.get(kind)?.end();
   }
 }
 
-/**
- * Reads the body of `POST /fault`.
- *
- * @throws RangeError that says what is wrong with which value
- */
-export function readFault(body: unknown): Fault {
-  if (typeof body !== "object" || body === null) throw new RangeError("body must be an object");
-  const { kind, for_ms, share = 1, by_ms = 0, ...rest } = body as Record<string, unknown>;
-  if (!faultKinds.includes(kind as FaultKind)) {
-    throw new RangeError(`kind ${JSON.stringify(kind)} must be one of ${faultKinds.join(", ")}`);
-  }
-  const [unknown] = Object.keys(rest);
-  if (unknown !== undefined) throw new RangeError(`${unknown} is no parameter of a fault`);
-  return {
-    kind: kind as FaultKind,
-    for_ms: number("for_ms", for_ms, 0, 86_400_000),
-    share: number("share", share, 0, 1),
-    by_ms: number("by_ms", by_ms, 0, 600_000),
-  };
-}
+type Timer = ReturnType<typeof setTimeout>;
 
-function number(name: string, value: unknown, min: number, max: number): number {
-  if (typeof value === "number" && value >= min && value <= max) return value;
-  throw new RangeError(`${name} ${JSON.stringify(value)} must be a number ${min} … ${max}`);
-}
+const momentKinds: ReadonlySet<FaultKind> = new Set(moments);

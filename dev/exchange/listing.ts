@@ -47,6 +47,16 @@ export function listings(seed: number, quote: Quote, count: number): Listing[] {
   });
 }
 
+/** A market that comes while the exchange runs: lively, as new listings are. */
+export function newListing(seed: number, market: string, listedAtMs: number): Listing {
+  const [quote = "", symbol = ""] = market.split("-");
+  if (!(quote in krwPer)) throw new RangeError(`${market} must begin with KRW-, BTC- or USDT-`);
+  const rank = 20;
+  const known = coins.find((coin) => coin.symbol === symbol);
+  const coin = known ?? { symbol, koreanName: symbol, englishName: symbol, krw: 500 };
+  return { ...listingOf(seed, market, quote as Quote, rank, coin), listedAtMs };
+}
+
 function listingOf(seed: number, market: string, quote: Quote, rank: number, coin: Coin): Listing {
   const own = mix(seed, hashText(market));
   const stable = coin.symbol === "USDT" || coin.symbol === "USDC" || coin.symbol === "USD1";

@@ -5,6 +5,7 @@ import type { Book } from "./book.ts";
 import { Clock } from "./clock.ts";
 import { startExchange } from "./exchange.ts";
 import { marketsPerQuote, type Quote } from "./listing.ts";
+import { readSchedule, type Schedule } from "./schedule.ts";
 import { ReplayBook } from "./replay_book.ts";
 import { SimulatedBook } from "./simulated_book.ts";
 
@@ -19,8 +20,10 @@ const help = `An exchange that speaks Upbit's WebSocket and REST on loopback.
   --late N           share of trades counted after their second was first sent (default 0.01)
   --start ISO        what the exchange's clock says at the start (default: the time it is)
   --speed N          exchange seconds per second (default 1)
+  --no-limits        answers whoever asks, as often as they ask: for tools; the exchange's limits are on by default
+  --schedule FILE    faults to come, as README.md beside this file describes
   --replay FILE      plays a raw WebSocket capture of trades instead (a line a frame: \`seconds: b'json'\`), from its beginning,
-                     once a client subscribed; of the above only ports and --speed apply
+                     once a client subscribed; of the above --seed, --markets, --quotes, --rate, --late and --start do not apply
 
 Prints {"ws", "rest", "control"} as one line of JSON once it listens. README.md beside this file describes the control port.`;
 
@@ -36,6 +39,8 @@ const { values } = parseArgs({
     late: { type: "string", default: "0.01" },
     start: { type: "string" },
     speed: { type: "string", default: "1" },
+    "no-limits": { type: "boolean", default: false },
+    schedule: { type: "string" },
     replay: { type: "string" },
   },
 });
@@ -52,6 +57,8 @@ if (values.help) {
     port: number("port", 0, 65535),
     controlPort: number("control-port", 0, 65535),
     seed: number("seed", 0, 2 ** 31),
+    limits: !values["no-limits"],
+    schedule: values.schedule === undefined ? undefined : scheduled(values.schedule),
   });
   const { ws, rest, control } = exchange;
   console.log(JSON.stringify({ ws, rest, control }));
@@ -80,6 +87,14 @@ function quotes(): Quote[] {
     if (quote in marketsPerQuote) return quote as Quote;
     return refuse(`--quotes ${quote} must be KRW, BTC or USDT, or several with commas`);
   });
+}
+
+function scheduled(file: string): Schedule {
+  try {
+    return readSchedule(readFileSync(file, "utf8"));
+  } catch (error) {
+    return refuse(`--schedule ${file}: ${error instanceof Error ? error.message : error}`);
+  }
 }
 
 /** A second before the recording's first trade. */

@@ -41,6 +41,10 @@ export class ReplayBook implements Book {
     this.lastMs = lastMs;
   }
 
+  has(market: string): boolean {
+    return this.#names.some((name) => name.market === market);
+  }
+
   names(_atMs: number): readonly Name[] {
     return this.#names;
   }

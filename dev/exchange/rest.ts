@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { type Book, type Candle, candlesBefore, type Name } from "./book.ts";
 import { bucketStartMs, dayMs, minuteUnits, type Unit } from "./calendar.ts";
 import { restCandle } from "./candle_fields.ts";
@@ -13,11 +12,10 @@ const rowsMax = 200;
 /** Second candles are kept for three months. */
 const secondsKeptDays = 92;
 
-/** An answer: status, JSON text, and the group whose limit it counts against. */
+/** An answer: status and JSON text. */
 export interface Answer {
   readonly status: number;
   readonly body: string;
-  readonly group?: string;
 }
 
 /** The exchange's REST, quotation part (UPBIT.md 8). Pure but for the book and the clock. */
@@ -30,21 +28,23 @@ export class Rest {
     this.#clock = clock;
   }
 
+  /** The group whose limit the address counts against, as `Remaining-Req` spells it; undefined where there is no such address. */
+  group({ pathname }: URL): string | undefined {
+    if (pathname === "/v1/market/all") return "market";
+    if (pathname === "/v1/ticker" || pathname === "/v1/ticker/all") return "ticker";
+    if (pathname === "/v1/orderbook/instruments") return "orderbook";
+    return candleUnit(pathname) === undefined ? undefined : "candles";
+  }
+
   /** @param url path and query, `/v1/…` */
-  answer(url: URL): Answer {
-    const query = url.searchParams;
-    const path = url.pathname;
-    if (path === "/v1/market/all") return { ...this.#markets(query), group: "market" };
-    if (path === "/v1/ticker") return { ...this.#tickers(query), group: "ticker" };
-    if (path === "/v1/ticker/all") return { ...this.#allTickers(query), group: "ticker" };
-    if (path === "/v1/orderbook/instruments") {
-      return { ...this.#instruments(query), group: "orderbook" };
-    }
-    const unit = candleUnit(path);
-    if (unit === "wrong") return { ...failed(400, "Invalid parameter."), group: "candles" };
-    if (unit !== undefined) return { ...this.#candles(unit, query), group: "candles" };
-    const body = { error: { name: "not_found", message: `no Route matched with those values` } };
-    return { status: 404, body: JSON.stringify(body) };
+  answer({ pathname, searchParams: query }: URL): Answer {
+    if (pathname === "/v1/market/all") return this.#markets(query);
+    if (pathname === "/v1/ticker") return this.#tickers(query);
+    if (pathname === "/v1/ticker/all") return this.#allTickers(query);
+    if (pathname === "/v1/orderbook/instruments") return this.#instruments(query);
+    const unit = candleUnit(pathname);
+    if (unit === undefined) return noRoute;
+    return unit === "wrong" ? invalid : this.#candles(unit, query);
   }
 
   #markets(query: URLSearchParams): Answer {
@@ -78,7 +78,9 @@ export class Rest {
 
   #tickerRows(markets: readonly string[]): Answer {
     const nowMs = this.#clock.trueMs();
-    const tickers = markets.map((market) => tickerAt(this.#book, market, nowMs));
+    const tickers = markets.map((market) =>
+      tickerAt(this.#book, market, nowMs, this.#clock.stepMs)
+    );
     return rows(tickers.filter((t) => t !== undefined).map((t) => restText(restTicker(t))));
   }
 
@@ -95,7 +97,7 @@ export class Rest {
         market,
         quote_currency: market.split("-")[0],
         tick_size: canonical(tick, 8),
-        supported_levels: ["0"],
+        supported_levels: levels(tick, last?.price ?? tick),
       });
     }));
   }
@@ -107,7 +109,7 @@ export class Rest {
     const count = readCount(query.get("count"));
     const nowMs = this.#clock.trueMs();
     const toMs = readTo(query.get("to"), nowMs + 1);
-    if (count === undefined || toMs === undefined) return failed(400, "Invalid parameter.");
+    if (count === undefined || toMs === undefined) return invalid;
     const sinceMs = unit === "s" && this.#book.kind === "simulator"
       ? nowMs - secondsKeptDays * dayMs
       : 0;
@@ -125,22 +127,11 @@ export class Rest {
   }
 }
 
-/** Writes an answer with the exchange's headers. */
-export function respond(response: ServerResponse, answer: Answer, remaining: number): void {
-  const headers: Record<string, string> = {
-    "Content-Type": "application/json;charset=UTF-8",
-    "Cache-Control": "no-cache, no-store, max-age=0, must-revalidate",
-  };
-  if (answer.group !== undefined) {
-    headers["Remaining-Req"] = `group=${answer.group}; min=600; sec=${remaining}`;
-    headers["Limit-By-Ip"] = "Yes";
-  }
-  response.writeHead(answer.status, headers).end(answer.body);
-}
-
-/** The address of a request; undefined for one that is none. */
-export function urlOf(request: IncomingMessage): URL | undefined {
-  return URL.parse(request.url ?? "/", "http://127.0.0.1") ?? undefined;
+/** Sizes that an order book can be gathered by: powers of ten above the tick, up to the price (as recorded of KRW-BTC). */
+function levels(tick: bigint, price: bigint): string[] {
+  const found = ["0"];
+  for (let level = tick * 10n; level <= price; level *= 10n) found.push(canonical(level, 8));
+  return found;
 }
 
 const calmEvent = {
@@ -156,12 +147,16 @@ const calmEvent = {
 
 const missingParameter = failed(
   400,
+  400,
   "Missing request parameter error. Check the required parameters!",
 );
-const notFound = failed(404, "Code not found");
+const invalid = failed(400, 400, "Invalid parameter.");
+const notFound = failed(404, 404, "Code not found");
+const noRoute = failed(404, "not_found", "no Route matched with those values");
 
-function failed(name: number, message: string): Answer {
-  return { status: name, body: JSON.stringify({ error: { name, message } }) };
+/** An error: quotation calls name it by its number, the gateway by a word. */
+export function failed(status: number, name: number | string, message: string): Answer {
+  return { status, body: JSON.stringify({ error: { name, message } }) };
 }
 
 function rows(texts: readonly string[]): Answer {

@@ -1,14 +1,15 @@
 import type { Book, Name } from "./book.ts";
 import { bucketStartMs, dayMs } from "./calendar.ts";
-import { type Listing, listings, type Quote } from "./listing.ts";
+import { daysBefore, type Extremes, extremesOf, type Reach } from "./extremes.ts";
 import { Limited } from "./limited.ts";
-import { PricePath } from "./price_path.ts";
-import { hashText, mix, normal, unit } from "./random.ts";
+import { type Listing, listings, newListing, type Quote } from "./listing.ts";
+import { normal, unit } from "./random.ts";
 import { type Part, type Span, sumOfSpan, tradesOfSpan, View } from "./span.ts";
 import { join, type Sum, type Trade } from "./sum.ts";
-import { type DayBounds, daysBefore, type Extremes, extremesOf, type Reach } from "./extremes.ts";
-import { endOf, lateMsMax, moveMax, recordTape, type Tape } from "./tape.ts";
+import { endOf, lateMsMax, recordTape, type Tape } from "./tape.ts";
 import { scale, tickUnits } from "./ticks.ts";
+import { tradeCount } from "./trade_count.ts";
+import { dayBounds, type Market, marketOf, priceOf, reachOf, spanStart } from "./traded_market.ts";
 
 export interface SimulatedSettings {
   readonly seed: number;
@@ -20,11 +21,6 @@ export interface SimulatedSettings {
   readonly lateShare: number;
 }
 
-const hourMs = 3_600_000;
-/** A busy market has more spans an hour, so that tapes stay short and few: divisors of 3600. */
-const spansPerHour = [1, 2, 4, 8, 16, 30, 60, 120, 240, 450, 900, 1800];
-/** Mean trades that a span should hold at most. */
-const spanTradesAim = 2000;
 const tapesPerCount = 16;
 /** Memory: about 21 bytes a trade of a tape, 4 a trade of a view. */
 const tapeTradesMax = 3_000_000;
@@ -32,33 +28,6 @@ const viewTradesMax = 3_000_000;
 const wholesMax = 200_000;
 const closedKept = 16;
 const daySumsMax = 50_000;
-/** Trading around the UTC day, by hour: Korea's morning (00 UTC) and late evening (14 UTC) are busy, its night (19) is not. */
-const dayCurve = [
-  1.5,
-  1.3,
-  1.1,
-  1,
-  0.95,
-  0.9,
-  0.95,
-  1,
-  1.05,
-  1.05,
-  1,
-  1.05,
-  1.15,
-  1.25,
-  1.35,
-  1.3,
-  1.1,
-  0.8,
-  0.65,
-  0.55,
-  0.55,
-  0.65,
-  0.85,
-  1.1,
-]; // deno-fmt-ignore
 
 /**
  * An exchange that never was: its trades of any stretch of time are a function of seed, market and time alone, so two runs,
@@ -79,14 +48,24 @@ export class SimulatedBook implements Book {
     this.#settings = settings;
     for (const [quote, count] of Object.entries(settings.markets)) {
       for (const listing of listings(settings.seed, quote as Quote, count)) {
-        const seed = mix(settings.seed, hashText(listing.market));
-        const hourTrades = listing.tradesPerSecond * settings.rate * 3600;
-        const pieces = spansPerHour.find((n) => hourTrades / n <= spanTradesAim) ?? 1800;
-        const spanMs = hourMs / pieces;
-        const path = new PricePath(seed, listing.middle, listing.volatility, spanMs);
-        this.#markets.set(listing.market, { listing, seed, spanMs, path, recent: new Map(), closed: new Map(), extremes: undefined });
+        this.#markets.set(listing.market, marketOf(settings.seed, listing, settings.rate));
       }
     }
+  }
+
+  /**
+   * Lists a market that trades from the moment on.
+   *
+   * @throws RangeError where there is one of that name already
+   */
+  list(market: string, atMs: number): void {
+    if (this.#markets.has(market)) throw new RangeError(`${market} is listed already`);
+    const { seed, rate } = this.#settings;
+    this.#markets.set(market, marketOf(seed, newListing(seed, market, atMs), rate));
+  }
+
+  has(market: string): boolean {
+    return this.#markets.has(market);
   }
 
   names(atMs: number): readonly Name[] {
@@ -202,7 +181,10 @@ export class SimulatedBook implements Book {
     while (atMs < untilMs) {
       const wholeDay = atMs % dayMs === 0 && atMs + dayMs <= untilMs;
       const span = wholeDay ? undefined : this.#place(market, atMs);
-      sum = join(sum, span === undefined ? this.#day(market, atMs) : sumOfSpan(span, atMs, Infinity, Infinity));
+      sum = join(
+        sum,
+        span === undefined ? this.#day(market, atMs) : sumOfSpan(span, atMs, Infinity, Infinity),
+      );
       atMs += wholeDay ? dayMs : market.spanMs;
     }
     if (market.closed.size >= closedKept) market.closed.delete(market.closed.keys().next().value!);
@@ -238,7 +220,7 @@ export class SimulatedBook implements Book {
 
   #place({ listing, seed, path, spanMs }: Market, startMs: number): Span {
     const index = startMs / spanMs;
-    const count = this.#tradeCount(listing, seed, startMs, spanMs);
+    const count = tradeCount(listing, seed, this.#settings.rate, startMs, spanMs);
     const from = path.at(startMs);
     const move = path.at(startMs + spanMs) - from;
     const volatility = listing.volatility * Math.sqrt(spanMs / dayMs);
@@ -269,56 +251,6 @@ export class SimulatedBook implements Book {
       : this.#wholes.get(viewKey, () => view().part(0, count, Infinity)!);
     return { startMs, lengthMs: spanMs, whole, view, base, tick, factor };
   }
-
-  #tradeCount(listing: Listing, seed: number, startMs: number, spanMs: number): number {
-    if (startMs < listing.listedAtMs) return 0;
-    const hour = Math.floor(startMs / hourMs);
-    const mood = 0.35 * normal(seed, Math.floor(hour / 24), 5) + 0.35 * normal(seed, hour, 6) +
-      0.3 * normal(seed, startMs / spanMs, 8);
-    const expected = listing.tradesPerSecond * this.#settings.rate * (spanMs / 1000) *
-      dayCurve[hour % 24]! * Math.exp(mood);
-    if (expected < 1) return unit(seed, startMs / spanMs, 7) < expected ? 1 : 0;
-    // Counts come in half powers of two, so that tapes are shared.
-    return Math.min(65_536, Math.round(2 ** (Math.round(2 * Math.log2(expected)) / 2)));
-  }
-}
-
-interface Market {
-  readonly listing: Listing;
-  readonly seed: number;
-  readonly spanMs: number;
-  readonly path: PricePath;
-  readonly recent: Map<number, Span>;
-  /** Sums of closed spans by their start. */
-  readonly closed: Map<number, { readonly untilMs: number; readonly sum: Sum | undefined }>;
-  extremes: { readonly dayStartMs: number; readonly value: Extremes | null } | undefined;
-}
-
-/** A price as a float: for bounds, never for what is sent. */
-function priceOf(units: bigint): number {
-  return Number(units) / Number(scale);
-}
-
-/** How far from its start a span's price gets, a ratio: a strength is rounded by up to 2^¼. */
-function reachOf(listing: Listing, spanMs: number): number {
-  return moveMax * 1.2 * listing.volatility * Math.sqrt(spanMs / dayMs);
-}
-
-/** The path's bounds, and beyond them what a tape, a strength's rounding and the grid add. */
-function dayBounds({ listing, path, spanMs }: Market, atMs: number): DayBounds {
-  const { low, high } = path.bounds(atMs, atMs + dayMs);
-  const reach = reachOf(listing, spanMs);
-  // A span's tick may be that of a price somewhat above.
-  const tick = tickUnits(listing.market, high * 1.5);
-  return {
-    dayMs: atMs,
-    low: BigInt(Math.floor(low * (1 - reach) * Number(scale))) - 2n * tick,
-    high: BigInt(Math.ceil(high * (1 + reach) * Number(scale))) + 2n * tick,
-  };
-}
-
-function spanStart(market: Market, atMs: number): number {
-  return Math.floor(atMs / market.spanMs) * market.spanMs;
 }
 
 /** One of the tapes that end nearest to where the price has to go. */

@@ -21,12 +21,12 @@ test("canonical() has neither a lone point nor zeros at the end", () => {
   expect(canonical(2566000n, 8)).toBe("0.02566");
 });
 
-test("float64() rounds a turnover as the exchange's REST does", () => {
+test("float64() rounds a turnover as the exchange's REST does, and writes eight digits at least", () => {
   // A recorded month: the true sum ends in …97362.
-  expect(float64(25111255248279736200000000000n, 16)).toBe("2511125524827.9736");
-  expect(float64(26547220244600000000000n, 16)).toBe("2654722.02446");
-  expect(float64(1034600000000000000000000n, 16)).toBe("103460000.0");
-  expect(float64(44n, 8)).toBe("4.4E-7");
+  expect(float64(25111255248279736200000000000n, 16)).toBe("2511125524827.97360000");
+  expect(float64(26547220244600000000000n, 16)).toBe("2654722.02446000");
+  expect(float64(1034600000000000000000000n, 16)).toBe("103460000.00000000");
+  expect(float64(44n, 8)).toBe("0.00000044");
 });
 
 test("ratio() gives the recorded change rates", () => {

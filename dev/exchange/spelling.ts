@@ -10,7 +10,7 @@ export function fixed(value: bigint, digits: number): string {
   return `${value < 0n ? "-" : ""}${text.slice(0, split)}.${text.slice(split)}`;
 }
 
-/** `149000000.0`, `0.00033557`: no zeros at the end, but always a fraction. */
+/** SIMPLE's `149000000.0`, `0.00033557`: no zeros at the end, but always a fraction. */
 export function short(value: bigint, digits: number): string {
   const text = fixed(value, digits);
   let end = text.length;
@@ -24,14 +24,13 @@ export function canonical(value: bigint, digits: number): string {
   return text.endsWith(".0") ? text.slice(0, -2) : text;
 }
 
-/** The text of the nearest float64, as a Java server writes a double that JSON libraries then keep: `2511125524827.9736`. */
+/** The nearest float64 with at least eight digits after the point: `2511125524827.97360000`. No exponent. */
 export function float64(value: bigint, digits: number): string {
-  const number = Number(fixed(value, digits));
-  const text = String(number);
-  const [mantissa, exponent] = text.split("e");
-  if (exponent === undefined) return text.includes(".") ? text : `${text}.0`;
-  const point = mantissa!.includes(".") ? mantissa! : `${mantissa}.0`;
-  return `${point}E${exponent.replace("+", "")}`;
+  const text = String(Number(fixed(value, digits)));
+  // Below 10⁻⁶ (and from 10²¹ on) JavaScript writes an exponent: eight significant digits are there after the point anyway.
+  if (text.includes("e")) return fixed(value, digits);
+  const [whole, fraction = ""] = text.split(".");
+  return `${whole}.${fraction.padEnd(8, "0")}`;
 }
 
 /** a ÷ b with ten digits, rounded half up, as a whole number of 10⁻¹⁰: the exchange's change rates. */

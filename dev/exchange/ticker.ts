@@ -22,8 +22,17 @@ export interface Ticker {
 
 const quiet = { volume: 0n, turnover: 0n };
 
-/** The market's state as of the moment; undefined before its first trade. */
-export function tickerAt(book: Book, market: string, atMs: number): Ticker | undefined {
+/**
+ * The market's state as of the moment; undefined before its first trade.
+ *
+ * @param stepMs by how much the clock goes wrong that stamps it
+ */
+export function tickerAt(
+  book: Book,
+  market: string,
+  atMs: number,
+  stepMs: number,
+): Ticker | undefined {
   const last = book.lastTrade(market, atMs + 1, atMs);
   if (last === undefined) return undefined;
   const dayStartMs = bucketStartMs("d", atMs);
@@ -37,7 +46,7 @@ export function tickerAt(book: Book, market: string, atMs: number): Ticker | und
     previousClose: book.previousClose(market, atMs, atMs),
     day24h: known ? (join(book.sum(market, sinceMs, dayStartMs, atMs), day) ?? quiet) : null,
     extremes: known ? further(book.extremes(market, dayStartMs), dayStartMs, day) : null,
-    timestampMs: known ? atMs : last.storedMs,
+    timestampMs: (known ? atMs : last.storedMs) + stepMs,
   };
 }
 
@@ -102,10 +111,10 @@ export function restTicker(ticker: Ticker): Field[] {
     ["trade_price", "", amount(last.price, 8)],
     ["prev_closing_price", "", price(ticker.previousClose)],
     ["change", "", change.word],
-    ["change_price", "", change.size],
-    ["change_rate", "", change.rate],
-    ["signed_change_price", "", change.signed],
-    ["signed_change_rate", "", change.signedRate],
+    ["change_price", "", plain(change.size)],
+    ["change_rate", "", plain(change.rate)],
+    ["signed_change_price", "", plain(change.signed)],
+    ["signed_change_rate", "", plain(change.signedRate)],
     ["trade_volume", "", amount(last.volume, 8)],
     ["acc_trade_price", "", known ? amount(day?.turnover ?? 0n, 16, true) : null],
     ["acc_trade_price_24h", "", day24h === null ? null : amount(day24h.turnover, 16, true)],
@@ -139,6 +148,11 @@ function changeOf({ last, previousClose }: Ticker) {
     rate: amount(ratio(size, previousClose), 10),
     signedRate: amount(ratio(change, previousClose), 10),
   };
+}
+
+/** REST writes no change as a whole `0` (recorded). */
+function plain(value: Amount | null): Amount | number | null {
+  return value?.value === 0n ? 0 : value;
 }
 
 function price(value: bigint | null): Amount | null {

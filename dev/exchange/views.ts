@@ -13,14 +13,19 @@ export function isStreamType(type: string): boolean {
   return type === "ticker" || streamUnits.has(type);
 }
 
-/** What a new subscriber sees first: the candle of now, or the last one there was; the ticker; undefined before any trade. */
+/**
+ * What a new subscriber sees first: the candle of now, or the last one there was; the ticker; undefined before any trade.
+ *
+ * @param stepMs by how much the exchange's clock goes wrong
+ */
 export function snapshot(
   book: Book,
   type: string,
   market: string,
   nowMs: number,
+  stepMs: number,
 ): Element | undefined {
-  if (type === "ticker") return tickerElement(book, market, nowMs, "SNAPSHOT");
+  if (type === "ticker") return tickerElement(book, market, nowMs, stepMs, "SNAPSHOT");
   const unit = streamUnits.get(type);
   if (unit === undefined) return undefined;
   const [candle] = candlesBefore(book, market, unit, nowMs + 1, 1, nowMs);
@@ -31,9 +36,10 @@ export function tickerElement(
   book: Book,
   market: string,
   nowMs: number,
+  stepMs: number,
   streamType: StreamType,
 ): Element | undefined {
-  const ticker = tickerAt(book, market, nowMs);
+  const ticker = tickerAt(book, market, nowMs, stepMs);
   return ticker && new Element("ticker", market, streamTicker(ticker), streamType);
 }
 
