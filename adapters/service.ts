@@ -3,7 +3,7 @@ import { Registry } from "prom-client";
 import { Failure, reason } from "#core/failure.ts";
 import { runWorkers, type Worker } from "#core/lifecycle.ts";
 import { buildInfo, showBuildInfo } from "./build_info.ts";
-import { createLog, type Log, LOG_LEVELS, type LogLevel } from "./log.ts";
+import { createLog, type Log, LOG_LEVELS, type LogLevel, secretsOf } from "./log.ts";
 
 /** What a service's `main.ts` is given: the only place where process, clock and environment are touched. */
 export interface ServiceContext {
@@ -24,10 +24,15 @@ export async function runService(
   name: string,
   build: (context: ServiceContext) => readonly Worker[] | Promise<readonly Worker[]>,
 ): Promise<void> {
-  const environment = (key: string): string | undefined => process.env[key];
+  const secrets = new Set<string>();
+  const environment = (key: string): string | undefined => {
+    const value = process.env[key];
+    if (value !== undefined) { for (const secret of secretsOf(key, value)) secrets.add(secret); }
+    return value;
+  };
   const level = environment("LOG_LEVEL") ?? "info";
   const known = (LOG_LEVELS as readonly string[]).includes(level);
-  const log = createLog(name, known ? level as LogLevel : "info");
+  const log = createLog(name, known ? level as LogLevel : "info", { secrets });
   if (!known) log.warn({ event: "log_level_unknown", level }, `LOG_LEVEL is one of ${LOG_LEVELS}`);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

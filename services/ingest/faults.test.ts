@@ -140,4 +140,4 @@ describe("ingest against the exchange simulator", () => {
     expect(ingest.events("session_end").filter(({ cause }) => cause === "markets_changed"))
       .toHaveLength(3);
   });
-}, 90_000);
+}, 60_000);

@@ -96,7 +96,7 @@ test(
     expect(acknowledged.size).toBeGreaterThan(RECORDS_MAX);
     expect([...acknowledged].filter((frame) => !seen.has(frame))).toEqual([]);
   },
-  90_000,
+  180_000,
 );
 
 /** All of a topic as it stands now, by partition. */

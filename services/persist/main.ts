@@ -6,7 +6,7 @@ import { redisClient } from "#adapters/redis.ts";
 import { runService } from "#adapters/service.ts";
 import { groupName, topicName } from "#core/namespace.ts";
 import { redisKeys } from "#core/redis_keys.ts";
-import { PARTITIONS, TOPICS } from "#core/topics.ts";
+import { HEADERS, PARTITIONS, TOPICS } from "#core/topics.ts";
 import { persistSettings } from "./config.ts";
 import { deadLetter } from "./dead_letter.ts";
 import { History } from "./history.ts";
@@ -20,6 +20,7 @@ import { RelayMetrics } from "./relay_metrics.ts";
 import { takenWindow } from "./retention.ts";
 import { whileAway } from "./retry.ts";
 import { SecondDays } from "./second_days.ts";
+import { traced } from "./trace.ts";
 
 /** Lag up to which the service calls itself ready: a few seconds at the exchange's real load. */
 const LAG_RECORDS_MAX = 5_000;
@@ -90,9 +91,11 @@ await runService("persist", ({ log, registry, environment }) => {
     deadLetters: {
       send: async (refusals, signal) => {
         for (const { record, failure } of refusals) {
-          const { topic, partition, offset } = record;
+          const { topic, partition, offset: at, headers } = record;
+          const frame = headers[HEADERS.frame];
+          const offset = String(at);
           log.warn(
-            { event: "dead_letter", code: failure.code, topic, partition, offset: String(offset) },
+            { event: "dead_letter", code: failure.code, frame, topic, partition, offset },
             failure.message,
           );
         }
@@ -100,7 +103,7 @@ await runService("persist", ({ log, registry, environment }) => {
       },
     },
     latest,
-    observe: metrics.observe,
+    observe: traced(metrics.observe, log),
   }, { rowsMax: 10_000, batchesMax: 2 * PARTITIONS + 1 });
 
   metrics.watch(registry, {

@@ -21,6 +21,7 @@ import { Hub } from "./sse/hub.ts";
 import { tailFrame } from "./sse/tail.ts";
 import { Board } from "./state/board.ts";
 import { publicPort, sweeper } from "./stream.ts";
+import { Trace } from "./trace.ts";
 
 const ANSWER_MS_MAX = 3_000;
 /** A replica further behind than this is not ready: about ten seconds of the exchange's real load. */
@@ -36,6 +37,7 @@ await runService("stream", async ({ log, registry, environment }) => {
   const { version, runtime } = buildInfo();
 
   const metrics = streamMetrics(registry);
+  const trace = new Trace(log);
   const board = new Board({ tailRowsMax: settings.tailRowsMax, partitions: PARTITIONS });
   const positions = new Positions();
   const hub = new Hub({
@@ -57,6 +59,7 @@ await runService("stream", async ({ log, registry, environment }) => {
     },
     chance,
     meter: metrics.hub,
+    written: (event) => trace.sent(event),
     tail: (wanted) => tailFrame(board, settings.exchange, wanted),
   });
   const logical = new Map(REPLICA_TOPICS.map((topic) => [topicName(namespace, topic), topic]));
@@ -70,7 +73,10 @@ await runService("stream", async ({ log, registry, environment }) => {
     intake: new Intake({
       board,
       positions,
-      publish: (event) => hub.publish(event),
+      publish: (event, record) => {
+        trace.published(event, record);
+        hub.publish(event);
+      },
       meter: metrics.intake,
       logical: (topic) => logical.get(topic)!,
     }),

@@ -28,7 +28,7 @@ export interface IntakeMeter {
 export interface IntakePorts {
   readonly board: Board;
   readonly positions: Positions;
-  readonly publish: (event: LiveEvent) => void;
+  readonly publish: (event: LiveEvent, record: ConsumedRecord) => void;
   readonly meter: IntakeMeter;
   /** Logical name of a topic on the broker. */
   readonly logical: (topic: string) => ReplicaTopic;
@@ -53,7 +53,7 @@ export class Intake {
       if (!positions.expects(topic, record.partition, record.offset)) continue;
       const event = this.#read(topic, record);
       positions.passed(topic, record.partition, record.offset);
-      if (event !== null) publish(event);
+      if (event !== null) publish(event, record);
     }
     positions.end(topic, batch.partition, batch.highWatermark);
     meter.taken(topic, batch.records.length);

@@ -37,6 +37,8 @@ export interface HubPorts {
   /** The `tail` event of a subscription, as stream text, from the state that all published events have already changed. */
   readonly tail: (subscription: Subscription) => string;
   readonly meter: HubMeter;
+  /** Told of each event after the tick that wrote it to its readers. */
+  readonly written?: (event: LiveEvent) => void;
 }
 
 /** A tick may take this share of the time: the next one waits so much longer than the last one took. */
@@ -216,8 +218,10 @@ export class Hub {
     if (events.length === 0) return;
     this.#unmeasured = [];
     const nowMs = this.#ports.now();
-    for (const { receivedAtMs } of events) {
+    for (const event of events) {
+      const { receivedAtMs } = event;
       if (receivedAtMs !== null) this.#ports.meter.latency(nowMs - receivedAtMs);
+      this.#ports.written?.(event);
     }
   }
 
