@@ -11,6 +11,7 @@ function columns(bars: readonly (readonly [number, number, number, number, numbe
     low: bars.map(([, , low]) => low),
     close: bars.map(([, , , close]) => close),
     volume: bars.map(([, , , , volume]) => volume),
+    incomplete: bars.map(() => false),
   };
 }
 
@@ -20,6 +21,7 @@ function geometry(bucketPx: number): BarGeometry {
     pxPerMs: bucketPx / 1_000,
     leftPx: 0,
     bucketMs: 1_000,
+    middleMs: (startsAtMs) => startsAtMs + 500,
     priceToPx: (price) => 400 - price,
     volumeToPx: (volume) => 500 - volume,
     basePx: 500,
@@ -60,6 +62,24 @@ test("below two pixels a bar, each pixel column is filled at most once and spans
       expect(Math.min(...tops)).toBe(400 - extremes(all, 0, bars.length)!.high);
     },
   ));
+});
+
+test("an incomplete candle is hollow, or faint where there is no room for that", () => {
+  const risen = { ...columns([[100, 130, 90, 120, 40]]), incomplete: [true] };
+  const filled = (rects: readonly number[], x: number, y: number): boolean =>
+    rects.some((left, at) =>
+      at % 4 === 0 && x >= left && x < left + rects[at + 2]! &&
+      y >= rects[at + 1]! && y < rects[at + 1]! + rects[at + 3]!
+    );
+  const body = barRects(risen, 0, 1, geometry(16)).candles[2];
+  const middleX = 8;
+  expect([275, 280, 290, 299, 305].map((y) => filled(body, middleX, y)))
+    .toEqual([true, true, false, true, true]); // wick, upper edge, nothing, lower edge, wick
+  for (const bucketPx of [3, 0.5]) {
+    const { candles, faint } = barRects(risen, 0, 1, geometry(bucketPx));
+    expect(candles.flat()).toEqual([]);
+    expect(faint[2].length).toBeGreaterThan(0);
+  }
 });
 
 test("prices stay above the volume area, and no label is finer than the market's last digit", () => {

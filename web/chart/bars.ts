@@ -9,8 +9,9 @@ export interface BarGeometry {
   readonly fromMs: number;
   readonly pxPerMs: number;
   readonly leftPx: number;
-  /** Length of one bucket. */
+  /** Length of one bucket, and the middle of the one that starts then. */
   readonly bucketMs: number;
+  readonly middleMs: (startsAtMs: number) => number;
   readonly priceToPx: (price: number) => number;
   readonly volumeToPx: (volume: number) => number;
   /** Bottom of the volume area. */
@@ -24,10 +25,15 @@ export interface BarRects {
   /** By direction + 1: fallen, unchanged, risen. */
   readonly candles: readonly [Rects, Rects, Rects];
   readonly volumes: readonly [Rects, Rects, Rects];
+  /** Incomplete candles and their volumes, where there is no room to draw them hollow. */
+  readonly faint: readonly [Rects, Rects, Rects];
 }
 
 /** Below this bucket width (device px) several buckets share a pixel column. */
 const SEPARATE_PX_MIN = 2;
+
+/** An outline needs a body as wide as this (device px). */
+const HOLLOW_PX_MIN = 3;
 
 /**
  * The rows [from, to) as rectangles: body and wick while there is room, else one column of pixels for all the rows in it.
@@ -60,23 +66,51 @@ function separateBars(
   const evenBodyPx = bodyPx >= 3 && (bodyPx - wickPx) % 2 !== 0 ? bodyPx - 1 : bodyPx;
   for (let at = from; at < to; at++) {
     const centerPx = geometry.leftPx +
-      (columns.startsAtMs[at]! + geometry.bucketMs / 2 - geometry.fromMs) * geometry.pxPerMs;
+      (geometry.middleMs(columns.startsAtMs[at]!) - geometry.fromMs) * geometry.pxPerMs;
     const x = Math.round(centerPx - evenBodyPx / 2);
     const side = directionAt(columns, at) + 1;
-    const { candle, volume } = { candle: rects.candles[side]!, volume: rects.volumes[side]! };
+    const incomplete = columns.incomplete[at]!;
+    const faint = incomplete && evenBodyPx < HOLLOW_PX_MIN;
+    const candle = faint ? rects.faint[side]! : rects.candles[side]!;
+    const volume = faint ? rects.faint[side]! : rects.volumes[side]!;
     const highPx = Math.round(geometry.priceToPx(columns.high[at]!));
     const lowPx = Math.round(geometry.priceToPx(columns.low[at]!));
     const openPx = Math.round(geometry.priceToPx(columns.open[at]!));
     const closePx = Math.round(geometry.priceToPx(columns.close[at]!));
     const topPx = Math.min(openPx, closePx);
     const bodyHeightPx = Math.max(1, Math.abs(openPx - closePx));
-    if (lowPx - highPx > bodyHeightPx) {
-      candle.push(x + (evenBodyPx - wickPx) / 2, highPx, wickPx, lowPx - highPx);
+    const wickX = x + (evenBodyPx - wickPx) / 2;
+    if (incomplete && !faint) {
+      const bottomPx = topPx + bodyHeightPx;
+      if (topPx > highPx) candle.push(wickX, highPx, wickPx, topPx - highPx);
+      if (lowPx > bottomPx) candle.push(wickX, bottomPx, wickPx, lowPx - bottomPx);
+      pushOutline(candle, x, topPx, evenBodyPx, bodyHeightPx);
+    } else {
+      if (lowPx - highPx > bodyHeightPx) candle.push(wickX, highPx, wickPx, lowPx - highPx);
+      candle.push(x, topPx, evenBodyPx, bodyHeightPx);
     }
-    candle.push(x, topPx, evenBodyPx, bodyHeightPx);
     pushVolume(volume, x, evenBodyPx, columns.volume[at]!, geometry);
   }
   return rects;
+}
+
+/** A hollow body: four edges, or all of it where nothing would be left inside. */
+function pushOutline(
+  rects: Rects,
+  x: number,
+  y: number,
+  widthPx: number,
+  heightPx: number,
+): void {
+  const edgePx = widthPx >= 10 ? 2 : 1;
+  if (heightPx <= 2 * edgePx) {
+    rects.push(x, y, widthPx, heightPx);
+    return;
+  }
+  const innerPx = heightPx - 2 * edgePx;
+  rects.push(x, y, widthPx, edgePx, x, y + heightPx - edgePx, widthPx, edgePx);
+  rects.push(x, y + edgePx, edgePx, innerPx);
+  rects.push(x + widthPx - edgePx, y + edgePx, edgePx, innerPx);
 }
 
 function pixelColumns(
@@ -93,24 +127,27 @@ function pixelColumns(
     let high = -Infinity;
     let low = Infinity;
     let volume = 0;
+    let incomplete = false;
     while (at < to && columnPx(columns, at, geometry) === x) {
       high = Math.max(high, columns.high[at]!);
       low = Math.min(low, columns.low[at]!);
       volume = Math.max(volume, columns.volume[at]!);
+      incomplete ||= columns.incomplete[at]!;
       at++;
     }
     const moved = Math.sign(columns.close[at - 1]! - columns.open[first]!) as Direction;
     const side = (moved === 0 ? directionAt(columns, at - 1) : moved) + 1;
     const highPx = Math.round(geometry.priceToPx(high));
     const lowPx = Math.round(geometry.priceToPx(low));
-    rects.candles[side]!.push(x, highPx, 1, Math.max(1, lowPx - highPx));
+    const candle = incomplete ? rects.faint[side]! : rects.candles[side]!;
+    candle.push(x, highPx, 1, Math.max(1, lowPx - highPx));
     pushVolume(rects.volumes[side]!, x, 1, volume, geometry);
   }
   return rects;
 }
 
 function columnPx(columns: DrawColumns, at: number, geometry: BarGeometry): number {
-  const middleMs = columns.startsAtMs[at]! + geometry.bucketMs / 2;
+  const middleMs = geometry.middleMs(columns.startsAtMs[at]!);
   return Math.floor(geometry.leftPx + (middleMs - geometry.fromMs) * geometry.pxPerMs);
 }
 
@@ -152,5 +189,5 @@ export function extremes(
 }
 
 function emptyRects(): BarRects {
-  return { candles: [[], [], []], volumes: [[], [], []] };
+  return { candles: [[], [], []], volumes: [[], [], []], faint: [[], [], []] };
 }

@@ -1,9 +1,12 @@
 import uPlot from "uplot";
-import { bucketEndMs, bucketStartMs, type Interval } from "#core/interval.ts";
-import type { CandleSeries } from "../model/candle_series.ts";
-import type { Unknown } from "../model/candle_feed.ts";
+import { bucketStartMs, type Interval } from "#core/interval.ts";
+import { crosshairTime } from "../format/bucket_time.ts";
 import { axisNumber, fractionDigitsOf } from "../format/number.ts";
-import { axisStepMs, axisTimes, axisTimeText, momentText, type Zone } from "../format/time.ts";
+import { type Zone, ZONE_OFFSET_MS } from "../format/time.ts";
+import { axisStep } from "../format/time_axis.ts";
+import { bucketLengthMs, bucketMiddleMs, bucketSteps, countsDays } from "../model/buckets.ts";
+import type { Unknown } from "../model/candle_feed.ts";
+import type { CandleSeries } from "../model/candle_series.ts";
 import {
   advanced,
   panned,
@@ -12,11 +15,13 @@ import {
   type ViewRange,
   zoomed,
 } from "../model/view_range.ts";
-import { barRects, directionAt, extremes } from "./bars.ts";
+import { extremes } from "./bars.ts";
+import { Crosshair } from "./crosshair.ts";
+import { drawChart } from "./draw_chart.ts";
 import { followGestures } from "./gestures.ts";
 import { type Palette, readPalette } from "./palette.ts";
-import { drawBars, drawLastPrice, drawUnknown, drawVolumeLine } from "./paint.ts";
-import { PRICE_BOTTOM_SHARE, priceSpan, priceSplits, volumeSpan } from "./price_scale.ts";
+import { plotOptions, TIME_LABEL_PX } from "./plot_options.ts";
+import { priceSpan, volumeSpan } from "./price_scale.ts";
 
 export interface ChartSource {
   readonly market: string;
@@ -32,8 +37,10 @@ export interface ChartPorts {
   readonly source: () => ChartSource;
   readonly zone: () => Zone;
   /** Start of the bucket under the crosshair, or null. */
-  readonly onHover: (startsAtMs: number | null) => void;
+  readonly onHover: (startsAtMs: number | null, by: "pointer" | "keys") => void;
   readonly onView: (view: ViewRange) => void;
+  /** Whether an incomplete candle is in sight. */
+  readonly onIncomplete: (inSight: boolean) => void;
   /** The oldest row came near the left edge. */
   readonly onNeedsOlder: () => void;
 }
@@ -41,9 +48,12 @@ export interface ChartPorts {
 /** Width of a bucket when a chart is opened, CSS pixels. */
 const BUCKET_PX = 5;
 const BUCKET_PX_MAX = 40;
+const BUCKETS_PER_PX_MAX = 10;
+/** No market is older; without a limit a chart of months would reach to the Middle Ages. */
+const SPAN_MS_MAX = 30 * 365 * 86_400_000;
 const ROOM_SHARE = 0.06;
-const AXIS_FONT_PX = 11;
-const LABEL_HALF_PX = 26;
+/** Rows whose digits tell the market's precision. */
+const DIGITS_ROWS = 200;
 
 /**
  * Candles and volumes on a uPlot: uPlot keeps scales, axes, crosshair and device pixels, the bars are filled by pixel
@@ -53,9 +63,8 @@ export class CandleChart {
   readonly #root: HTMLElement;
   readonly #ports: ChartPorts;
   readonly #plot: uPlot;
+  readonly #crosshair: Crosshair;
   readonly #stop = new AbortController();
-  readonly #timeLabel: HTMLElement;
-  readonly #priceLabel: HTMLElement;
   #palette: Palette;
   #view: ViewRange = { fromMs: 0, toMs: 1, follows: true };
   #shown = "";
@@ -69,9 +78,25 @@ export class CandleChart {
     this.#root = root;
     this.#ports = ports;
     this.#palette = readPalette(root);
-    this.#plot = new uPlot(this.#options(), [[0, 1], [null, null], [null, null]], root);
-    this.#timeLabel = label(this.#plot.over, "crosshair-label crosshair-time");
-    this.#priceLabel = label(this.#plot.over, "crosshair-label crosshair-price");
+    const options = plotOptions({
+      width: Math.max(1, root.clientWidth),
+      height: Math.max(1, root.clientHeight),
+      palette: () => this.#palette,
+      view: () => this.#view,
+      priceRange: () => this.#priceRange(),
+      volumeRange: () => this.#volumeRange(),
+      timeStep: () =>
+        axisStep(
+          this.#view.toMs - this.#view.fromMs,
+          this.#plotWidth() / TIME_LABEL_PX,
+          this.#bucketMs(),
+        ),
+      offsetMs: () => countsDays(this.#interval()) ? 0 : ZONE_OFFSET_MS[ports.zone()],
+      digits: () => this.#digits,
+      paint: (plot) => this.#paint(plot),
+    });
+    this.#plot = new uPlot(options, [[0, 1], [null, null], [null, null]], root);
+    this.#crosshair = new Crosshair(this.#plot);
     const sizes = new ResizeObserver(() => this.#resize());
     sizes.observe(root);
     this.#stop.signal.addEventListener("abort", () => sizes.disconnect());
@@ -112,9 +137,8 @@ export class CandleChart {
   }
 
   zoomBy(factor: number): void {
-    this.#look(
-      zoomed(this.#view, factor, (this.#view.fromMs + this.#view.toMs) / 2, this.#limits()),
-    );
+    const middleMs = (this.#view.fromMs + this.#view.toMs) / 2;
+    this.#look(zoomed(this.#view, factor, middleMs, this.#limits()));
   }
 
   destroy(): void {
@@ -130,7 +154,7 @@ export class CandleChart {
     if (this.#shown !== shown) {
       this.#shown = shown;
       this.#hovered = null;
-      this.#ports.onHover(null);
+      this.#ports.onHover(null, "pointer");
       this.#look(viewAtHead(this.#plotWidth() / BUCKET_PX * this.#bucketMs(), limits));
     } else if (this.#view.follows) {
       this.#look(advanced(this.#view, limits));
@@ -145,112 +169,12 @@ export class CandleChart {
     }
   }
 
-  #options(): uPlot.Options {
-    const font = (): string => `${AXIS_FONT_PX}px ${this.#palette.font}`;
-    const axis = {
-      stroke: () => this.#palette.text,
-      grid: { stroke: () => this.#palette.grid, width: 1 },
-      ticks: { show: false },
-      font: font(),
-      gap: 6,
-    };
-    return {
-      width: Math.max(1, this.#root.clientWidth),
-      height: Math.max(1, this.#root.clientHeight),
-      ms: 1,
-      padding: [0, 0, 0, 0],
-      legend: { show: false },
-      cursor: {
-        x: true,
-        y: true,
-        points: { show: false },
-        drag: { x: false, y: false, setScale: false },
-        bind: NOT_BOUND,
-      },
-      scales: {
-        x: { time: false, range: (_plot, min, max) => [min, max] },
-        price: { range: () => this.#priceRange() },
-        volume: { range: () => this.#volumeRange() },
-      },
-      axes: [
-        {
-          ...axis,
-          size: 26,
-          splits: (plot) => this.#timeSplits(plot),
-          values: (plot, splits) => {
-            const stepMs = this.#timeStepMs(plot);
-            const edgeMs = this.#view.fromMs + LABEL_HALF_PX * this.#msPerPx();
-            // a label that the left edge would cut is left out, its line stays
-            return splits.map((ms) =>
-              ms < edgeMs ? "" : axisTimeText(ms, stepMs, this.#ports.zone())
-            );
-          },
-        },
-        {
-          ...axis,
-          scale: "price",
-          side: 1,
-          size: (_plot, values) => axisWidth(values ?? []),
-          splits: (_plot, _axis, min, max) => {
-            const from = min + (max - min) * (PRICE_BOTTOM_SHARE - 0.03);
-            return priceSplits(from, max, this.#root.clientHeight / 60, this.#digits);
-          },
-          values: (_plot, splits) => splits.map((price) => axisNumber(price, this.#digits)),
-        },
-        {
-          ...axis,
-          scale: "volume",
-          side: 1,
-          size: 0,
-          grid: { show: false },
-          splits: () => [],
-          values: () => [],
-        },
-      ],
-      series: [
-        {},
-        { scale: "price", auto: false, paths: () => null, points: { show: false } },
-        { scale: "volume", auto: false, paths: () => null, points: { show: false } },
-      ],
-      hooks: { draw: [(plot) => this.#paint(plot)] },
-    };
-  }
-
   #paint(plot: uPlot): void {
-    const { series, unknown, unknownText } = this.#ports.source();
-    const { ctx, bbox } = plot;
-    const palette = this.#palette;
     this.#drawnFrames++;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    const toPx = (ms: number): number => plot.valToPos(ms, "x", true);
-    if (unknown !== null) {
-      drawUnknown(ctx, bbox, toPx(unknown.sinceMs), toPx(unknown.untilMs), unknownText, palette);
-    }
+    const source = this.#ports.source();
     const [from, to] = this.#visible();
-    const rects = barRects(series.columns, from, to, {
-      fromMs: this.#view.fromMs,
-      pxPerMs: bbox.width / (this.#view.toMs - this.#view.fromMs),
-      leftPx: bbox.left,
-      bucketMs: this.#bucketMs(),
-      priceToPx: (price) => plot.valToPos(price, "price", true),
-      volumeToPx: (volume) => plot.valToPos(volume, "volume", true),
-      basePx: Math.round(bbox.top + bbox.height),
-    });
-    drawVolumeLine(ctx, bbox, palette);
-    drawBars(ctx, rects, palette);
-    ctx.restore();
-    const last = series.length - 1;
-    if (last < 0) return;
-    const price = series.columns.close[last]!;
-    const y = plot.valToPos(price, "price", true);
-    const floor = bbox.top + bbox.height * (1 - PRICE_BOTTOM_SHARE + 0.04);
-    if (y < bbox.top || y > floor) return;
-    const direction = directionAt(series.columns, last);
-    const text = axisNumber(price, this.#digits);
-    drawLastPrice(ctx, bbox, y, text, direction, palette, AXIS_FONT_PX);
+    drawChart(plot, source, this.#view, [from, to], this.#digits, this.#palette);
+    this.#ports.onIncomplete(source.series.columns.incomplete.slice(from, to).includes(true));
   }
 
   #visible(): [number, number] {
@@ -259,7 +183,7 @@ export class CandleChart {
     return [from, series.lowerBound(this.#view.toMs)];
   }
 
-  #priceRange(): [number, number] {
+  #priceRange(): readonly [number, number] {
     const { series } = this.#ports.source();
     const found = extremes(series.columns, ...this.#visible());
     const last = series.columns.close.at(-1) ?? 1;
@@ -267,28 +191,18 @@ export class CandleChart {
     return [span.min, span.max];
   }
 
-  #volumeRange(): [number, number] {
+  #volumeRange(): readonly [number, number] {
     const { series } = this.#ports.source();
     const span = volumeSpan(extremes(series.columns, ...this.#visible())?.volume ?? 0);
     return [span.min, span.max];
   }
 
-  #timeStepMs(plot: uPlot): number {
-    const widthPx = plot.bbox.width / devicePixelRatio || 1;
-    return Math.max(
-      axisStepMs(this.#view.toMs - this.#view.fromMs, widthPx / 84),
-      Math.min(this.#bucketMs(), 86_400_000),
-    );
-  }
-
-  #timeSplits(plot: uPlot): number[] {
-    const stepMs = this.#timeStepMs(plot);
-    return axisTimes(this.#view.fromMs, this.#view.toMs, stepMs, this.#ports.zone());
+  #interval(): Interval {
+    return this.#ports.source().interval;
   }
 
   #bucketMs(): number {
-    const { interval } = this.#ports.source();
-    return bucketEndMs(interval, 0) - bucketStartMs(interval, 0);
+    return bucketLengthMs(this.#interval());
   }
 
   #plotWidth(): number {
@@ -299,9 +213,10 @@ export class CandleChart {
   #limits(): ViewLimits {
     const bucketMs = this.#bucketMs();
     const width = this.#plotWidth();
+    const spanMsMin = width / BUCKET_PX_MAX * bucketMs;
     return {
-      spanMsMin: width / BUCKET_PX_MAX * bucketMs,
-      spanMsMax: width * 10 * bucketMs,
+      spanMsMin,
+      spanMsMax: Math.max(spanMsMin, Math.min(width * BUCKETS_PER_PX_MAX * bucketMs, SPAN_MS_MAX)),
       headMs: this.#ports.source().headMs,
       roomShare: ROOM_SHARE,
     };
@@ -330,7 +245,7 @@ export class CandleChart {
     if (at === null) return this.#point(null);
     this.#hoverY = at.y;
     const timeMs = this.#view.fromMs + at.x * this.#msPerPx();
-    this.#point(bucketStartMs(this.#ports.source().interval, timeMs));
+    this.#point(bucketStartMs(this.#interval(), timeMs));
   }
 
   /** Keyboard: the crosshair moves by buckets; the view follows it. */
@@ -338,49 +253,34 @@ export class CandleChart {
     const { interval, series } = this.#ports.source();
     const last = series.last?.startsAtMs;
     if (last === undefined) return;
-    const from = this.#hovered ?? last;
+    const next = bucketSteps(interval, this.#hovered ?? last, by);
     const bucketMs = this.#bucketMs();
-    const next = bucketStartMs(interval, from + by * bucketMs + (by < 0 ? 0 : bucketMs / 2));
     this.#hoverY = this.#plot.over.clientHeight / 3;
     const before = this.#view.fromMs + bucketMs - next;
     const after = next + 2 * bucketMs - this.#view.toMs;
     if (before > 0) this.#look(panned(this.#view, -before, this.#limits()));
     else if (after > 0) this.#look(panned(this.#view, after, this.#limits()));
-    this.#point(next);
+    this.#point(next, "keys");
   }
 
-  #point(startsAtMs: number | null): void {
+  #point(startsAtMs: number | null, by: "pointer" | "keys" = "pointer"): void {
     if (this.#hovered !== startsAtMs) {
       this.#hovered = startsAtMs;
-      this.#ports.onHover(startsAtMs);
+      this.#ports.onHover(startsAtMs, by);
     }
     this.#placeCrosshair();
   }
 
   #placeCrosshair(): void {
-    const shown = this.#hovered !== null;
-    this.#timeLabel.hidden = this.#priceLabel.hidden = !shown;
-    if (this.#hovered === null) {
-      this.#plot.setCursor({ left: -10, top: -10 }, false);
-      return;
-    }
-    const left = (this.#hovered + this.#bucketMs() / 2 - this.#view.fromMs) / this.#msPerPx();
-    this.#plot.setCursor({ left, top: this.#hoverY }, false);
-    const { interval } = this.#ports.source();
-    const price = this.#plot.posToVal(this.#hoverY, "price");
-    const { clientWidth, clientHeight } = this.#plot.over;
-    this.#timeLabel.textContent = momentText(this.#hovered, this.#ports.zone());
-    this.#timeLabel.style.transform = `translate(${
-      Math.round(Math.min(Math.max(left, 50), clientWidth - 50))
-    }px, ${clientHeight}px) translateX(-50%)`;
-    this.#priceLabel.textContent = axisNumber(price, this.#digits);
-    this.#priceLabel.style.transform = `translate(${clientWidth}px, ${
-      Math.round(this.#hoverY)
-    }px) translateY(-50%)`;
-    this.#priceLabel.hidden = this.#hoverY > clientHeight * (1 - PRICE_BOTTOM_SHARE + 0.03);
-    if (interval === "1d" || interval === "1w" || interval === "1mo") {
-      this.#timeLabel.textContent = momentText(this.#hovered, this.#ports.zone()).slice(0, 5);
-    }
+    if (this.#hovered === null) return this.#crosshair.place(null);
+    const interval = this.#interval();
+    const middleMs = bucketMiddleMs(interval, this.#hovered);
+    this.#crosshair.place({
+      leftPx: (middleMs - this.#view.fromMs) / this.#msPerPx(),
+      topPx: this.#hoverY,
+      time: crosshairTime(interval, this.#hovered, this.#ports.zone()),
+      price: axisNumber(this.#plot.posToVal(this.#hoverY, "price"), this.#digits),
+    });
   }
 
   #resize(): void {
@@ -395,39 +295,10 @@ export class CandleChart {
   }
 }
 
-const NO_LISTENER = (): null => null;
-
-/** Pointer, wheel and keys are ours ({@link followGestures}): uPlot knows no touch. */
-const NOT_BOUND = {
-  mousedown: NO_LISTENER,
-  mouseup: NO_LISTENER,
-  click: NO_LISTENER,
-  dblclick: NO_LISTENER,
-  mousemove: NO_LISTENER,
-  mouseleave: NO_LISTENER,
-  mouseenter: NO_LISTENER,
-};
-
-/** Rows whose digits tell the market's precision. */
-const DIGITS_ROWS = 200;
-
 function digitsOf(series: CandleSeries): number {
   let digits = 0;
   for (let at = Math.max(0, series.length - DIGITS_ROWS); at < series.length; at++) {
     digits = Math.max(digits, fractionDigitsOf(series.row(at)!.close));
   }
   return Math.min(digits, 10);
-}
-
-function axisWidth(values: readonly (string | number | null)[]): number {
-  const longest = values.reduce<number>((most, value) => Math.max(most, `${value}`.length), 6);
-  return Math.ceil(longest * AXIS_FONT_PX * 0.62) + 18;
-}
-
-function label(parent: HTMLElement, className: string): HTMLElement {
-  const element = document.createElement("div");
-  element.className = className;
-  element.hidden = true;
-  parent.append(element);
-  return element;
 }

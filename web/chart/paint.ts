@@ -10,10 +10,11 @@ export interface Box {
 }
 
 const VOLUME_ALPHA = 0.42;
+const FAINT_ALPHA = 0.5;
 
 export function drawBars(
   ctx: CanvasRenderingContext2D,
-  { candles, volumes }: BarRects,
+  { candles, volumes, faint }: BarRects,
   palette: Palette,
 ): void {
   const colors = [palette.down, palette.even, palette.up];
@@ -21,6 +22,8 @@ export function drawBars(
     ctx.fillStyle = colors[side]!;
     ctx.globalAlpha = VOLUME_ALPHA;
     fillRects(ctx, volumes[side]!);
+    ctx.globalAlpha = FAINT_ALPHA;
+    fillRects(ctx, faint[side]!);
     ctx.globalAlpha = 1;
     fillRects(ctx, candles[side]!);
   }

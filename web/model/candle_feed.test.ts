@@ -5,6 +5,7 @@ import { type CandleEvent, candleEvent } from "#core/event/candle_event.ts";
 import { market } from "#core/market.ts";
 import { CandleFeed } from "./candle_feed.ts";
 import { CandleSeries } from "./candle_series.ts";
+import { SecondRows } from "./second_rows.ts";
 
 const BTC = market("KRW-BTC");
 
@@ -80,7 +81,7 @@ function range(from: number, to: number): CandleEvent[] {
 
 function feedOf(server: ReturnType<typeof history>, rowsMax?: number): CandleFeed {
   const ports = { fetchPage: server.fetchPage, chance: () => 0, onChange: () => {} };
-  return new CandleFeed(BTC, "1s", ports, new CandleSeries(rowsMax));
+  return new CandleFeed(BTC, "1s", ports, new SecondRows(new CandleSeries(rowsMax)));
 }
 
 const starts = (feed: CandleFeed): number[] =>

@@ -1,11 +1,14 @@
 import { backoffMs, type BackoffPlan } from "#core/backoff.ts";
 import type { CandlePage } from "#core/candle_page.ts";
 import type { CandleEvent } from "#core/event/candle_event.ts";
-import { type Interval } from "#core/interval.ts";
+import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
+import { bucketStartMs, type Interval } from "#core/interval.ts";
 import { sleep } from "#core/lifecycle.ts";
 import type { Market } from "#core/market.ts";
-import { CandleSeries } from "./candle_series.ts";
-import { rowFromEvent, rowsFromPage } from "./series_row.ts";
+import type { CandleSeries } from "./candle_series.ts";
+import type { FeedRows } from "./feed_rows.ts";
+import { RollupRows } from "./rollup_rows.ts";
+import { SecondRows } from "./second_rows.ts";
 
 export interface FeedPorts {
   /** The newest rows, or those before `toMs` (exclusive). */
@@ -28,6 +31,9 @@ const HEALING_PAGES_MAX = 4;
 /** A second may be revised for so long after its end: what is younger at a loss counts as not known. */
 const LATENESS_MS = 60_000;
 
+/** The newest page is asked for out of turn at most once in this time, ms. */
+const REFRESH_MS_MIN = 15_000;
+
 /**
  * Fills one market's series. There is one way for a first connection, a reconnect, another replica and a slept tab:
  * subscribe, take the tail, then fetch pages until they reach back to what is held and forward to where the tail begins.
@@ -36,7 +42,7 @@ const LATENESS_MS = 60_000;
 export class CandleFeed {
   readonly market: Market;
   readonly interval: Interval;
-  readonly series: CandleSeries;
+  readonly #rows: FeedRows;
   readonly #ports: FeedPorts;
   /** Up to here (ms, row starts) the series has no hole that is not named by `unknown`. Null before the first page. */
   #soundUntilMs: number | null = null;
@@ -46,12 +52,23 @@ export class CandleFeed {
   #pagingBack = false;
   /** Whether the newest rows gave way to older ones: then nothing live is appended behind the hole. */
   #detached = false;
+  #connection: AbortSignal = AbortSignal.abort();
+  #refreshedAtMs = 0;
 
-  constructor(market: Market, interval: Interval, ports: FeedPorts, series = new CandleSeries()) {
+  constructor(
+    market: Market,
+    interval: Interval,
+    ports: FeedPorts,
+    rows: FeedRows = interval === "1s" ? new SecondRows() : new RollupRows(market, interval),
+  ) {
     this.market = market;
     this.interval = interval;
-    this.series = series;
+    this.#rows = rows;
     this.#ports = ports;
+  }
+
+  get series(): CandleSeries {
+    return this.#rows.series;
   }
 
   get state(): FeedState {
@@ -84,18 +101,35 @@ export class CandleFeed {
     sinceMs: number,
     candles: readonly CandleEvent[],
     signal: AbortSignal,
+    rollups: readonly PostgresCandleEvent[] = [],
   ): Promise<void> {
+    this.#connection = signal;
+    if (this.#detached) this.#restart();
     const soundUntilMs = this.#soundUntilMs;
     if (soundUntilMs !== null) {
       const untilMs = candles[0]?.startsAtMs ?? sinceMs;
       this.#unknown = untilMs > soundUntilMs ? { sinceMs: soundUntilMs, untilMs } : null;
     }
     this.#set({ kind: soundUntilMs === null ? "loading" : "catching-up" });
-    if (this.#detached) this.#restart();
-    this.series.merge(candles.map(rowFromEvent));
+    this.#rows.begin();
+    for (const rollup of rollups) {
+      if (rollup.interval === this.interval && this.#isWithin(rollup.startsAtMs)) {
+        this.#rows.rollup(rollup);
+      }
+    }
+    for (const candle of candles) {
+      if (this.#isWithin(bucketStartMs(this.interval, candle.startsAtMs))) {
+        this.#rows.second(candle);
+      }
+    }
     this.#ports.onChange();
     const page = await this.#untilKnown(sinceMs, signal);
     if (page === null) return;
+    // a tail may hold a late second from before the page: alone in front of it, it would look like a quiet market
+    const firstMs = page.columns.starts_at_ms[0];
+    if (soundUntilMs === null && page.more && firstMs !== undefined) {
+      this.series.dropBefore(firstMs);
+    }
     await this.#closeHole(page, soundUntilMs, signal);
     if (signal.aborted) return;
     this.#unknown = null;
@@ -105,9 +139,38 @@ export class CandleFeed {
 
   /** A second arrived. */
   put(candle: CandleEvent): void {
-    if (this.#detached) return;
-    if (this.series.merge([rowFromEvent(candle)]) === 0) return;
+    const live = this.#state.kind === "live";
+    if (
+      this.#isWithin(bucketStartMs(this.interval, candle.startsAtMs)) && this.#rows.second(candle)
+    ) {
+      if (live) this.#sound();
+      this.#ports.onChange();
+    }
+    if (live && this.#rows.wantsPage(candle.receivedAtMs)) void this.#refresh(candle.receivedAtMs);
+  }
+
+  /** A stored roll-up arrived. */
+  putRollup(candle: PostgresCandleEvent): void {
+    if (!this.#isWithin(candle.startsAtMs) || !this.#rows.rollup(candle)) return;
     if (this.#state.kind === "live") this.#sound();
+    this.#ports.onChange();
+  }
+
+  /** What lies before the held rows comes by paging, what lies behind newest rows that gave way by a new beginning. */
+  #isWithin(startsAtMs: number): boolean {
+    const { first, last } = this.series;
+    if (first !== undefined && this.#moreBefore && startsAtMs < first.startsAtMs) return false;
+    return !this.#detached || (last !== undefined && startsAtMs <= last.startsAtMs);
+  }
+
+  /** Asks for the newest page once, out of turn. */
+  async #refresh(nowMs: number): Promise<void> {
+    if (nowMs - this.#refreshedAtMs < REFRESH_MS_MIN || this.#detached) return;
+    this.#refreshedAtMs = nowMs;
+    const signal = this.#connection;
+    const page = await this.#ports.fetchPage(null, signal).catch(() => null); // asked again, in turn
+    if (page === null || signal.aborted || this.#detached) return;
+    this.#rows.page(page);
     this.#ports.onChange();
   }
 
@@ -123,7 +186,7 @@ export class CandleFeed {
       if (page === null) return;
       const last = this.series.last?.startsAtMs;
       this.#moreBefore = page.more;
-      this.series.merge(rowsFromPage(page), "newest");
+      this.#rows.page(page, "newest");
       if (this.series.last?.startsAtMs !== last) this.#detached = true;
     } finally {
       this.#pagingBack = false;
@@ -133,7 +196,7 @@ export class CandleFeed {
 
   /** Forgets what is held, so that the next beginning starts anew. */
   #restart(): void {
-    this.series.clear();
+    this.#rows.clear();
     this.#detached = false;
     this.#moreBefore = true;
     this.#soundUntilMs = null;
@@ -145,7 +208,7 @@ export class CandleFeed {
     for (let attempt = 1;; attempt++) {
       const page = await this.#fetchUntilAnswered(null, signal);
       if (page === null) return null;
-      this.series.merge(rowsFromPage(page));
+      this.#rows.page(page);
       this.#ports.onChange();
       if (page.known_until_ms >= sinceMs) return page;
       this.#set({ kind: "catching-up" });
@@ -170,7 +233,7 @@ export class CandleFeed {
         }
         const next = await this.#fetchUntilAnswered(firstMs, signal);
         if (next === null) return;
-        this.series.merge(rowsFromPage(next));
+        this.#rows.page(next);
         page = next;
         firstMs = page.columns.starts_at_ms[0] ?? firstMs;
         this.#unknown = { sinceMs: soundUntilMs, untilMs: firstMs };

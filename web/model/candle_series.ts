@@ -1,5 +1,5 @@
 import { newer } from "#core/revision.ts";
-import type { SeriesRow } from "./series_row.ts";
+import { isIncomplete, type SeriesRow } from "./series_row.ts";
 
 /** Rows kept of one market and interval: ten pages, more than five hours of a busy market's seconds. */
 export const SERIES_ROWS_MAX = 20_000;
@@ -15,6 +15,8 @@ export interface DrawColumns {
   readonly low: readonly number[];
   readonly close: readonly number[];
   readonly volume: readonly number[];
+  /** Roll-ups that are known to lack some of their seconds. */
+  readonly incomplete: readonly boolean[];
 }
 
 /**
@@ -102,6 +104,27 @@ export class CandleSeries {
     return changed + added.length;
   }
 
+  /** Takes rows as they are, whatever was held: the caller has compared them. Later ones of an equal start win. */
+  put(rows: readonly SeriesRow[], givesWay: GivesWay = "oldest"): void {
+    const added = new Map<number, SeriesRow>();
+    for (const row of rows) {
+      const at = this.lowerBound(row.startsAtMs);
+      if (this.#rows[at]?.startsAtMs === row.startsAtMs) this.#set(at, row);
+      else added.set(row.startsAtMs, row);
+    }
+    if (added.size > 0) this.#add([...added.values()].sort((a, b) => a.startsAtMs - b.startsAtMs));
+    this.#giveWay(givesWay);
+    this.#version++;
+  }
+
+  remove(startsAtMs: number): void {
+    const at = this.lowerBound(startsAtMs);
+    if (this.#rows[at]?.startsAtMs !== startsAtMs) return;
+    this.#rows.splice(at, 1);
+    for (const column of Object.values(this.#columns)) column.splice(at, 1);
+    this.#version++;
+  }
+
   /** Forgets rows that start before the time. */
   dropBefore(timeMs: number): void {
     this.#cut(this.lowerBound(timeMs), this.length);
@@ -114,6 +137,7 @@ export class CandleSeries {
   #set(at: number, row: SeriesRow): void {
     this.#rows[at] = row;
     this.#columns.startsAtMs[at] = row.startsAtMs;
+    this.#columns.incomplete[at] = isIncomplete(row);
     for (const name of NUMBER_COLUMNS) this.#columns[name][at] = Number(row[name]);
   }
 
@@ -152,19 +176,23 @@ export class CandleSeries {
   #cut(from: number, to: number): void {
     if (from === 0 && to === this.length) return;
     this.#rows = this.#rows.slice(from, to);
-    const { startsAtMs, ...numbers } = this.#columns;
-    this.#columns = { ...numbers, startsAtMs: startsAtMs.slice(from, to) };
-    for (const name of NUMBER_COLUMNS) this.#columns[name] = numbers[name].slice(from, to);
+    this.#columns.startsAtMs = this.#columns.startsAtMs.slice(from, to);
+    this.#columns.incomplete = this.#columns.incomplete.slice(from, to);
+    for (const name of NUMBER_COLUMNS) {
+      this.#columns[name] = this.#columns[name].slice(from, to);
+    }
     this.#version++;
   }
 }
 
 const NUMBER_COLUMNS = ["open", "high", "low", "close", "volume"] as const;
 
-type Columns = Record<(typeof NUMBER_COLUMNS)[number] | "startsAtMs", number[]>;
+type Columns = Record<(typeof NUMBER_COLUMNS)[number] | "startsAtMs", number[]> & {
+  incomplete: boolean[];
+};
 
 function emptyColumns(): Columns {
-  return { startsAtMs: [], open: [], high: [], low: [], close: [], volume: [] };
+  return { startsAtMs: [], open: [], high: [], low: [], close: [], volume: [], incomplete: [] };
 }
 
 function mergedRow(held: SeriesRow, row: SeriesRow): SeriesRow {

@@ -1,4 +1,4 @@
-import { bucketEndMs, type Interval } from "#core/interval.ts";
+import { bucketEndMs, bucketStartMs, type Interval } from "#core/interval.ts";
 
 /** A market whose newest candle is this many buckets old is shown from that candle, not from an empty now. */
 const QUIET_BUCKETS_MAX = 90;
@@ -12,8 +12,7 @@ export function headMs(interval: Interval, lastStartMs: number | null, nowMs: nu
   const lastEndMs = bucketEndMs(interval, lastStartMs);
   const bucketMs = lastEndMs - lastStartMs;
   if (nowMs - lastEndMs > QUIET_BUCKETS_MAX * bucketMs) return lastEndMs;
-  // the whole bucket that is going on, so that the edge moves by buckets and not by pixels
-  return interval === "1s"
-    ? Math.max(lastEndMs, Math.floor(nowMs / bucketMs) * bucketMs)
-    : lastEndMs;
+  // whole buckets, so that the edge moves by buckets and not by pixels; a second is seen once it is over
+  const goingOnMs = bucketStartMs(interval, nowMs);
+  return Math.max(lastEndMs, interval === "1s" ? goingOnMs : bucketEndMs(interval, goingOnMs));
 }

@@ -1,7 +1,8 @@
 import type { Origin } from "#core/candle.ts";
-import type { CandlePage } from "#core/candle_page.ts";
+import type { CandleColumns, CandlePage } from "#core/candle_page.ts";
 import type { Decimal } from "#core/decimal.ts";
 import type { CandleEvent } from "#core/event/candle_event.ts";
+import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { bucketEndMs } from "#core/interval.ts";
 import type { Revision } from "#core/revision.ts";
 
@@ -49,7 +50,37 @@ export function rowFromEvent(event: CandleEvent): SeriesRow {
   };
 }
 
+/** A stored roll-up from the stream. */
+export function rowFromRollup(event: PostgresCandleEvent): SeriesRow {
+  return {
+    startsAtMs: event.startsAtMs,
+    open: event.open,
+    high: event.high,
+    low: event.low,
+    close: event.close,
+    volume: event.volume,
+    turnover: event.turnover,
+    lastTickAtMs: event.lastTickAtMs,
+    receivedAtMs: null,
+    origin: null,
+    revisions: null,
+    revision: event.revision,
+    closed: event.closed,
+    complete: event.complete,
+    untilMs: event.untilMs,
+  };
+}
+
+/** Whether a roll-up is known to lack some of its seconds. Of a live second only a page knows. */
+export function isIncomplete(row: SeriesRow): boolean {
+  return row.origin === null && !row.complete;
+}
+
 export function rowsFromPage({ columns }: CandlePage): SeriesRow[] {
+  return rowsFromColumns(columns);
+}
+
+export function rowsFromColumns(columns: CandleColumns): SeriesRow[] {
   return columns.starts_at_ms.map((startsAtMs, at) => ({
     startsAtMs,
     open: columns.open[at]!,

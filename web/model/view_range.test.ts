@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { bucketSteps } from "./buckets.ts";
+import { headMs } from "./head.ts";
 import { advanced, panned, viewAtHead, type ViewLimits, zoomed } from "./view_range.ts";
 
 const limits = (headMs: number): ViewLimits => ({
@@ -44,4 +46,13 @@ test("panning back to the head follows again; panning away never does", () => {
   const away = panned(viewAtHead(200_000, limits(1e9)), -1_000, limits(1e9));
   expect(away.follows).toBe(false);
   expect(panned(away, 1_000, limits(1e9)).follows).toBe(true);
+});
+
+test("steps by buckets miss no month, and a quiet minute is still in sight", () => {
+  const months = [0, 1, 2, 3].map((by) => bucketSteps("1mo", Date.UTC(2026, 0, 1), by));
+  expect(months).toEqual([0, 1, 2, 3].map((month) => Date.UTC(2026, month, 1)));
+  expect(bucketSteps("1mo", Date.UTC(2026, 2, 1), -1)).toBe(Date.UTC(2026, 1, 1));
+  const minute = 60_000;
+  expect(headMs("1m", 10 * minute, 13 * minute + 5)).toBe(14 * minute);
+  expect(headMs("1m", 10 * minute, 500 * minute)).toBe(11 * minute);
 });

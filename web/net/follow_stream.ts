@@ -22,7 +22,13 @@ export interface StreamOptions {
   readonly chance: () => number;
 }
 
-const EVENT_NAMES: readonly StreamEventName[] = ["tail", "ticker", "candle", "link"];
+const EVENT_NAMES: readonly StreamEventName[] = [
+  "tail",
+  "ticker",
+  "candle",
+  "postgres-candle",
+  "link",
+];
 
 const BACKOFF: BackoffPlan = { firstMs: 300, maxMs: 5_000 };
 

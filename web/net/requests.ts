@@ -1,13 +1,11 @@
-import { type CandleColumns, type CandlePage, PAGE_ROWS_MAX } from "#core/candle_page.ts";
-import type { Origin } from "#core/candle.ts";
-import { type Decimal, decimal } from "#core/decimal.ts";
+import { type CandlePage, PAGE_ROWS_MAX } from "#core/candle_page.ts";
 import { type TickerEvent, tickerEventFrom } from "#core/event/ticker_event.ts";
-import { Failure, shown } from "#core/failure.ts";
+import { Failure } from "#core/failure.ts";
 import { type Interval, INTERVALS } from "#core/interval.ts";
 import { parseJsonNumbersAsText } from "#core/json_numbers.ts";
 import { type Market, market } from "#core/market.ts";
-import type { Revision } from "#core/revision.ts";
 import type { ServerClock } from "../model/server_clock.ts";
+import { column, pageFrom, record } from "./page_from.ts";
 
 /** A market as the list shows it. */
 export interface ListedMarket {
@@ -79,47 +77,6 @@ export class Requests {
 }
 
 /** @param json as `parseJsonNumbersAsText` reads it */
-export function pageFrom(json: unknown): CandlePage {
-  const page = record(json);
-  const columns = record(page["columns"]);
-  const texts = (name: string): string[] => column(columns, name) as string[];
-  const decimals = (name: string): Decimal[] => texts(name).map(decimal);
-  const times = (name: string): number[] => texts(name).map(Number);
-  const numbers = (name: string): (number | null)[] =>
-    column(columns, name).map((value) => value === null ? null : Number(value));
-  const typed: CandleColumns = {
-    starts_at_ms: times("starts_at_ms"),
-    open: decimals("open"),
-    high: decimals("high"),
-    low: decimals("low"),
-    close: decimals("close"),
-    volume: decimals("volume"),
-    turnover: decimals("turnover"),
-    last_tick_at_ms: times("last_tick_at_ms"),
-    received_at_ms: numbers("received_at_ms"),
-    origin: column(columns, "origin") as (Origin | null)[],
-    revisions: numbers("revisions"),
-    revision: texts("revision") as Revision[],
-    closed: column(columns, "closed") as boolean[],
-    complete: column(columns, "complete") as boolean[],
-    until_ms: times("until_ms"),
-  };
-  const rows = typed.starts_at_ms.length;
-  for (const [name, values] of Object.entries(typed)) {
-    if (values.length !== rows) {
-      throw new Failure("page_invalid", `${name} has ${values.length} of ${rows} rows`);
-    }
-  }
-  return {
-    market: market(String(page["market"])),
-    interval: page["interval"] as Interval,
-    known_until_ms: Number(page["known_until_ms"]),
-    more: page["more"] === true,
-    columns: typed,
-  };
-}
-
-/** @param json as `parseJsonNumbersAsText` reads it */
 export function marketsFrom(json: unknown): MarketsAnswer {
   const entries = column(record(json), "markets").map(record);
   return {
@@ -140,15 +97,4 @@ function said(text: string): string | null {
   } catch {
     return null; // an answer from a proxy in between: its status has to do
   }
-}
-
-function record(value: unknown): Record<string, unknown> {
-  if (typeof value === "object" && value !== null) return value as Record<string, unknown>;
-  throw new Failure("answer_invalid", `${shown(value)} is not an object`);
-}
-
-function column(from: Record<string, unknown>, name: string): unknown[] {
-  const value = from[name];
-  if (Array.isArray(value)) return value;
-  throw new Failure("answer_invalid", `${name} is ${shown(value)}, not a list`);
 }

@@ -23,11 +23,17 @@ export interface App {
   readonly freshness: Freshness;
   readonly clock: ServerClock;
   readonly market: ReadonlySignal<Market>;
-  readonly intervals: ReadonlySignal<readonly Interval[]>;
+  /** What is shown: the address' interval, or where the server does not have that, its first. */
+  readonly interval: ReadonlySignal<Interval>;
+  /** What the server has; null before it answered. */
+  readonly intervals: ReadonlySignal<readonly Interval[] | null>;
   readonly session: ReadonlySignal<ChartSession>;
   /** Start of the bucket under the crosshair, or null. */
   readonly hovered: Signal<number | null>;
+  /** The bucket that keys walked to, to be read aloud; null when a pointer moves the crosshair. */
+  readonly steppedTo: Signal<number | null>;
   readonly follows: Signal<boolean>;
+  readonly incompleteInSight: Signal<boolean>;
   /** The row that the record shows: the hovered one, otherwise the newest. */
   readonly record: ReadonlySignal<SeriesRow | null>;
 }
@@ -55,18 +61,23 @@ export function createApp(signalEnd: AbortSignal): App {
   );
   board.quote.value = quoteOf(chosen.peek());
 
+  const intervals = signal<readonly Interval[] | null>(null);
+  const interval = computed(() => {
+    const wanted = route.interval.value;
+    return intervals.value?.includes(wanted) ?? true ? wanted : intervals.value![0]!;
+  });
+
   const parts = { requests, board, freshness, streams };
-  const session = signal(new ChartSession(chosen.peek(), route.interval.peek(), parts));
+  const session = signal(new ChartSession(chosen.peek(), interval.peek(), parts));
   const hovered = signal<number | null>(null);
   effect(() => {
     const { feed } = session.peek();
-    if (feed.market === chosen.value && feed.interval === route.interval.value) return;
+    if (feed.market === chosen.value && feed.interval === interval.value) return;
     session.peek().end();
     hovered.value = null;
-    session.value = new ChartSession(chosen.value, route.interval.value, parts);
+    session.value = new ChartSession(chosen.value, interval.value, parts);
   });
 
-  const intervals = signal<readonly Interval[]>(["1s"]);
   void board.run((signal) => requests.markets(signal), streams.chance, signalEnd);
   void learnIntervals(requests, intervals, signalEnd);
   void followList(board, freshness, streams, signalEnd);
@@ -87,17 +98,20 @@ export function createApp(signalEnd: AbortSignal): App {
     freshness,
     clock,
     market: chosen,
+    interval,
     intervals,
     session,
     hovered,
+    steppedTo: signal<number | null>(null),
     follows,
+    incompleteInSight: signal(false),
     record,
   };
 }
 
 async function learnIntervals(
   requests: Requests,
-  intervals: Signal<readonly Interval[]>,
+  intervals: Signal<readonly Interval[] | null>,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
@@ -105,7 +119,7 @@ async function learnIntervals(
       intervals.value = await requests.intervals(signal);
       return;
     } catch {
-      await sleep(5_000, signal); // until then only seconds are offered
+      await sleep(5_000, signal); // until then only the address' own is offered
     }
   }
 }

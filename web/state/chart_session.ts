@@ -1,6 +1,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { decodeCandleEvent } from "#core/event/candle_event.ts";
 import { decodeLinkEvent } from "#core/event/link_event.ts";
+import { decodePostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { decodeTail } from "#core/event/tail_event.ts";
 import { decodeTickerEvent } from "#core/event/ticker_event.ts";
 import type { Interval } from "#core/interval.ts";
@@ -42,7 +43,7 @@ export class ChartSession {
     });
     void followStream({
       ...parts.streams,
-      url: `/api/stream?markets=${market}&events=candle,ticker,link`,
+      url: streamUrl(market, interval),
       onState: (state) => parts.freshness.stream(state),
       renewals: this.#rejoins,
       onEvent: (name, data, connection) => this.#take(name, data, connection),
@@ -74,12 +75,22 @@ export class ChartSession {
       freshness.exchange(tail.exchange);
       if (tail.link !== null) freshness.link(tail.link);
       for (const ticker of tail.tickers) board.put(ticker);
-      void this.feed.begin(tail.sinceMs, tail.candles, connection);
+      void this.feed.begin(
+        tail.sinceMs,
+        tail.candles.filter(({ market }) => market === this.feed.market),
+        connection,
+        tail.postgresCandles.filter(({ market }) => market === this.feed.market),
+      );
     } else if (name === "candle") {
       const candle = decodeCandleEvent(data);
       if (candle.market !== this.feed.market) return;
       freshness.seen(candle.receivedAtMs);
       this.feed.put(candle);
+    } else if (name === "postgres-candle") {
+      const candle = decodePostgresCandleEvent(data);
+      if (candle.market === this.feed.market && candle.interval === this.feed.interval) {
+        this.feed.putRollup(candle);
+      }
     } else if (name === "ticker") {
       const ticker = decodeTickerEvent(data);
       freshness.seen(ticker.receivedAtMs);
@@ -94,4 +105,12 @@ export class ChartSession {
     const { kind } = this.feed.state;
     this.#parts.freshness.catchingUp(kind === "catching-up" || kind === "failed");
   }
+}
+
+/** Seconds are asked for with each interval: the forming candle is folded from them. */
+function streamUrl(market: Market, interval: Interval): string {
+  const events = "candle,ticker,link";
+  return `/api/stream?markets=${market}&events=${
+    interval === "1s" ? events : `${events},postgres-candle&intervals=${interval}`
+  }`;
 }

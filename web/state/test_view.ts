@@ -34,7 +34,7 @@ export function exposeReadOnlyView(app: App): void {
       return app.market.peek();
     },
     get interval() {
-      return app.route.interval.peek();
+      return app.interval.peek();
     },
     columns: () => structuredClone(app.session.peek().feed.series.columns),
     row: (startsAtMs) => app.session.peek().feed.series.rowAt(startsAtMs) ?? null,

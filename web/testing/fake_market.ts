@@ -82,6 +82,29 @@ export function fakeSecond(of: FakeMarket, startsAtMs: number): Candle | null {
   };
 }
 
+/** What traded in [from, to) long ago, of which no seconds are invented. */
+export function fakeSpan(of: FakeMarket, fromMs: number, toMs: number): Candle {
+  const seed = hash(of.market);
+  const [open, close] = [
+    priceAt(of, seed, fromMs / 1_000),
+    priceAt(of, seed, toMs / 1_000),
+  ];
+  const reach = of.tick * Math.ceil(chance(seed, fromMs / 1_000 + 0.2) * 5);
+  const volume = (toMs - fromMs) / 1_000 * (1 + chance(seed, fromMs / 1_000)) * 4e7 / of.price;
+  return {
+    market: of.market,
+    interval: "1s", // a part of a bucket, not a second: the fold asks its start alone
+    startsAtMs: fromMs,
+    open: priceText(of, open),
+    high: priceText(of, Math.max(open, close) + reach),
+    low: priceText(of, Math.max(of.tick, Math.min(open, close) - reach)),
+    close: priceText(of, close),
+    volume: decimal(volume.toFixed(8)),
+    turnover: decimal((volume * (open + close) / 2).toFixed(8)),
+    lastTickAtMs: toMs - 40,
+  };
+}
+
 /** The second as received by the socket a few ms after its end. */
 export function fakeCandleEvent(candle: Candle): CandleEvent {
   return candleEvent(candle, candle.startsAtMs + 1_007, "websocket");

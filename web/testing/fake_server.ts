@@ -7,7 +7,13 @@ import { type CandleEvent, encodeCandleEvent } from "#core/event/candle_event.ts
 import { encodeLinkEvent, type LinkEvent } from "#core/event/link_event.ts";
 import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
 import { encodeTickerEvent } from "#core/event/ticker_event.ts";
+import {
+  encodePostgresCandleEvent,
+  type PostgresCandleEvent,
+} from "#core/event/postgres_candle_event.ts";
+import { bucketStartMs, type Interval, interval, INTERVALS } from "#core/interval.ts";
 import { marketFilter } from "#core/market.ts";
+import { bucketSteps } from "../model/buckets.ts";
 import {
   fakeCandleEvent,
   type FakeMarket,
@@ -15,6 +21,8 @@ import {
   fakeSecond,
   fakeTicker,
 } from "./fake_market.ts";
+import { FakeRollups } from "./fake_rollups.ts";
+import { formingRow, partColumns, rollupColumns, secondColumns } from "./page_json.ts";
 
 /** As strict as the real server's: nothing inline, nothing from elsewhere. */
 const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
@@ -23,11 +31,15 @@ const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 /** How long the fake tail reaches back, and how long history does. */
 const TAIL_MS = 60_000;
 const HISTORY_MS = 4 * 3_600_000;
+/** Of roll-ups: more than one page. */
+const HISTORY_ROWS = 2_600;
+const FIRST_MS = Date.UTC(2017, 8, 1);
 
 interface Client {
   readonly response: ServerResponse<IncomingMessage>;
   readonly wants: (market: FakeMarket["market"]) => boolean;
   readonly events: ReadonlySet<string>;
+  readonly intervals: readonly Interval[];
 }
 
 /**
@@ -46,6 +58,9 @@ export class FakeServer {
   pageLagMs = 0;
   /** Requests seen, newest last; at most a thousand. */
   readonly requests: string[] = [];
+  readonly rollups: FakeRollups;
+  /** The server's clock against this machine's, ms: so that a minute ends when a test wants it. */
+  readonly #aheadMs: number;
   readonly #root: string;
   readonly #server: Server;
   readonly #clients = new Set<Client>();
@@ -54,8 +69,13 @@ export class FakeServer {
   #timer: ReturnType<typeof setInterval> | undefined;
   #sentUntilMs = 0;
 
-  constructor(root: string, marketsCount: number) {
+  constructor(root: string, marketsCount: number, aheadMs = 0) {
     this.#root = root;
+    this.#aheadMs = aheadMs;
+    this.rollups = new FakeRollups(
+      (of, sinceMs, untilMs) => this.seconds(of.market, sinceMs, untilMs),
+      this.#nowMs(),
+    );
     this.markets = fakeMarkets(marketsCount);
     this.#server = createServer((request, response) => void this.#answer(request, response));
   }
@@ -63,7 +83,7 @@ export class FakeServer {
   /** @returns the page's address */
   async listen(port = 0): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(port, "127.0.0.1", resolve));
-    this.#sentUntilMs = floorSecond(Date.now());
+    this.#sentUntilMs = floorSecond(this.#nowMs());
     this.#timer = setInterval(() => this.#tick(), 100);
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/`;
   }
@@ -73,6 +93,34 @@ export class FakeServer {
     this.cut();
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  nowMs(): number {
+    return this.#nowMs();
+  }
+
+  #nowMs(): number {
+    return Date.now() + this.#aheadMs;
+  }
+
+  market(name: string): FakeMarket {
+    return this.markets.find((one) => one.market === name)!;
+  }
+
+  /** Stores a corrected roll-up, and tells of it when `send` is true. */
+  correct(
+    market: string,
+    interval: Interval,
+    startsAtMs: number,
+    send: boolean,
+    change: Partial<PostgresCandleEvent> = {},
+  ): PostgresCandleEvent {
+    const of = this.market(market);
+    const row = this.rollups.correct(of, interval, startsAtMs, this.#nowMs(), change);
+    if (send) {
+      this.#send("postgres-candle", of.market, encodePostgresCandleEvent(row), interval);
+    }
+    return row;
   }
 
   get streams(): number {
@@ -96,7 +144,7 @@ export class FakeServer {
       close: candle.high,
       lastTickAtMs: candle.lastTickAtMs + 1,
     };
-    const event = { ...fakeCandleEvent(revised), receivedAtMs: Date.now() };
+    const event = { ...fakeCandleEvent(revised), receivedAtMs: this.#nowMs() };
     this.#revised.set(`${market} ${startsAtMs}`, event);
     if (send) this.#send("candle", of.market, encodeCandleEvent(event));
     return event;
@@ -121,21 +169,37 @@ export class FakeServer {
   }
 
   #tick(): void {
-    const untilMs = floorSecond(Date.now());
+    const untilMs = floorSecond(this.#nowMs());
     for (; this.#sentUntilMs < untilMs; this.#sentUntilMs += 1_000) {
       if (this.silent) continue;
       for (const of of this.markets) {
         const event = this.#second(of, this.#sentUntilMs);
         if (event === null) continue;
         this.#send("candle", of.market, encodeCandleEvent(event));
-        this.#send("ticker", of.market, encodeTickerEvent(fakeTicker(of, Date.now())));
+        this.#send("ticker", of.market, encodeTickerEvent(fakeTicker(of, this.#nowMs())));
       }
       if (this.#sentUntilMs % 5_000 === 0) this.#send("link", null, encodeLinkEvent(this.#link()));
+      // the second that began a minute and one more: the drain has stored what ended with it
+      if (this.#sentUntilMs % 60_000 === 1_000) this.#drained(this.#sentUntilMs);
+    }
+  }
+
+  /** Tells of each bucket that a reader follows: the one that closed, or the forming one. */
+  #drained(nowMs: number): void {
+    for (const { wants, intervals } of this.#clients) {
+      for (const of of this.markets.filter(({ market }) => wants(market)).slice(0, 3)) {
+        for (const one of intervals) {
+          const row = this.rollups.stored(of, one, bucketStartMs(one, nowMs - 2_000), nowMs);
+          if (row !== null) {
+            this.#send("postgres-candle", of.market, encodePostgresCandleEvent(row), one);
+          }
+        }
+      }
     }
   }
 
   #link(): LinkEvent {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     return { link: this.link, cause: "started", writtenAtMs: nowMs, untilMs: nowMs - 30 };
   }
 
@@ -145,9 +209,15 @@ export class FakeServer {
     this.#send("link", null, encodeLinkEvent({ ...this.#link(), cause: "closed" }));
   }
 
-  #send(name: string, market: FakeMarket["market"] | null, data: string): void {
-    for (const { response, wants, events } of this.#clients) {
+  #send(
+    name: string,
+    market: FakeMarket["market"] | null,
+    data: string,
+    interval: Interval | null = null,
+  ): void {
+    for (const { response, wants, events, intervals } of this.#clients) {
       if (!events.has(name) || (market !== null && !wants(market))) continue;
+      if (interval !== null && !intervals.includes(interval)) continue;
       response.write(`event: ${name}\ndata: ${data}\n\n`);
     }
   }
@@ -156,6 +226,7 @@ export class FakeServer {
     request: IncomingMessage,
     response: ServerResponse<IncomingMessage>,
   ): Promise<void> {
+    response.setHeader("date", new Date(this.#nowMs()).toUTCString());
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://localhost");
     if (this.requests.push(`${request.url}`) > 1_000) this.requests.shift();
     if (!pathname.startsWith("/api/")) return await this.#file(pathname, response);
@@ -164,13 +235,15 @@ export class FakeServer {
     }
     if (pathname === "/api/stream") return this.#stream(searchParams, response);
     if (pathname === "/api/candles") return this.#page(searchParams, response);
-    if (pathname === "/api/status") return json(response, 200, { exchange: this.exchange });
+    if (pathname === "/api/status") {
+      return json(response, 200, { exchange: this.exchange, intervals: INTERVALS });
+    }
     if (pathname === "/api/markets") return this.#list(response);
     json(response, 404, { error: { name: "not_found", message: "no such address" } });
   }
 
   #stream(query: URLSearchParams, response: ServerResponse<IncomingMessage>): void {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     const wants = marketFilter(query.get("markets") ?? "all");
     const events = new Set((query.get("events") ?? "ticker,candle,link").split(","));
     response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
@@ -194,7 +267,8 @@ export class FakeServer {
       candles,
     });
     response.write(`event: tail\ndata: ${tail}\n\n`);
-    const client = { response, wants, events };
+    const intervals = (query.get("intervals") ?? "").split(",").filter((one) => one !== "");
+    const client = { response, wants, events, intervals: intervals.map(interval) };
     this.#clients.add(client);
     response.on("close", () => this.#clients.delete(client));
   }
@@ -204,41 +278,63 @@ export class FakeServer {
     if (of === undefined) {
       return json(response, 404, { error: { name: "market_unknown", message: "unknown" } });
     }
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     const knownUntilMs = nowMs - this.pageLagMs - 300;
-    const oldestMs = floorSecond(nowMs - HISTORY_MS);
     const count = Number(query.get("count") ?? 200);
+    const toMs = query.has("to") ? Number(query.get("to")) : null;
+    const wanted = interval(query.get("interval") ?? "1s");
+    const answer = wanted === "1s"
+      ? this.#secondsPage(of, toMs, count, knownUntilMs)
+      : this.#rollupsPage(of, wanted, toMs, count, knownUntilMs);
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(
+      `{"market":"${of.market}","interval":"${wanted}","known_until_ms":${knownUntilMs},${answer}}`,
+    );
+  }
+
+  #secondsPage(of: FakeMarket, toMs: number | null, count: number, knownUntilMs: number): string {
+    const oldestMs = floorSecond(this.#nowMs() - HISTORY_MS);
     const rows: CandleEvent[] = [];
-    let ms = Math.min(Number(query.get("to") ?? Infinity), floorSecond(knownUntilMs)) - 1_000;
+    let ms = Math.min(toMs ?? Infinity, floorSecond(knownUntilMs)) - 1_000;
     for (; ms >= oldestMs && rows.length < count; ms -= 1_000) {
       const event = this.#second(of, ms);
       if (event !== null) rows.push(event);
     }
-    rows.reverse();
-    const list = (value: (row: CandleEvent) => string | number | boolean): string =>
-      `[${rows.map(value).join(",")}]`;
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(
-      `{"market":"${of.market}","interval":"1s","known_until_ms":${knownUntilMs},"more":${
-        ms >= oldestMs
-      },"columns":{"starts_at_ms":${list((row) => row.startsAtMs)},"open":${
-        list((row) => row.open)
-      },"high":${list((row) => row.high)},"low":${list((row) => row.low)},"close":${
-        list((row) => row.close)
-      },"volume":${list((row) => row.volume)},"turnover":${
-        list((row) => row.turnover)
-      },"last_tick_at_ms":${list((row) => row.lastTickAtMs)},"received_at_ms":${
-        list((row) => row.receivedAtMs)
-      },"origin":${list((row) => `"${row.origin}"`)},"revisions":${
-        list((row) => this.#revised.has(`${of.market} ${row.startsAtMs}`) ? 1 : 0)
-      },"revision":${list((row) => `"${row.revision}"`)},"closed":${list(() => true)},"complete":${
-        list(() => true)
-      },"until_ms":${list((row) => row.startsAtMs + 1_000)}}}`,
+    const columns = secondColumns(
+      rows.reverse(),
+      (row) => this.#revised.has(`${of.market} ${row.startsAtMs}`) ? 1 : 0,
     );
+    return `"more":${ms >= oldestMs},"columns":${columns}`;
+  }
+
+  #rollupsPage(
+    of: FakeMarket,
+    interval: Interval,
+    toMs: number | null,
+    count: number,
+    knownUntilMs: number,
+  ): string {
+    const newestMs = bucketStartMs(interval, knownUntilMs);
+    const oldestMs = Math.max(bucketSteps(interval, newestMs, -HISTORY_ROWS), FIRST_MS);
+    const rows: PostgresCandleEvent[] = [];
+    let ms = bucketStartMs(interval, Math.min(toMs ?? Infinity, newestMs + 1) - 1);
+    for (; ms >= oldestMs && rows.length < count; ms = bucketSteps(interval, ms, -1)) {
+      const row = this.rollups.stored(of, interval, ms, knownUntilMs);
+      if (row !== null && !row.deleted) rows.push(row);
+    }
+    rows.reverse();
+    const more = `"more":${ms >= oldestMs}`;
+    if (toMs !== null) return `${more},"columns":${rollupColumns(rows)}`;
+    const { stored, parts, folded } = this.rollups.forming(of, interval, knownUntilMs);
+    const shown = folded.map((one) => formingRow(one, stored, interval));
+    const kept = rows.filter((row) => row.startsAtMs < (shown[0]?.startsAtMs ?? Infinity));
+    return `${more},"columns":${rollupColumns([...kept, ...shown])},"folded":{"since_ms":${
+      stored?.untilMs ?? 0
+    },"stored":${rollupColumns(stored === null ? [] : [stored])},"parts":${partColumns(parts)}}`;
   }
 
   #list(response: ServerResponse<IncomingMessage>): void {
-    const nowMs = Date.now();
+    const nowMs = this.#nowMs();
     const entries = this.markets.map((of) =>
       `{"market":"${of.market}","korean_name":${JSON.stringify(of.koreanName)},"english_name":${
         JSON.stringify(of.englishName)

@@ -9,10 +9,10 @@ export function Badges({ app }: { readonly app: App }) {
   const provenance = app.freshness.provenance.value;
   return (
     <div class="badges">
+      <span class="unseen" role="status">{statusText(badge, t)}</span>
       <span
         class="badge"
         data-state={badge.state}
-        role="status"
         title={badgeHint(badge, t)}
       >
         <i class="badge-dot" aria-hidden="true" />
@@ -23,6 +23,12 @@ export function Badges({ app }: { readonly app: App }) {
       )}
     </div>
   );
+}
+
+/** Without its seconds: read aloud when the state changes, not with each of them. */
+function statusText(badge: Badge, t: Preferences["t"]): string {
+  if (badge.state === "delayed") return t("delayedState");
+  return badge.state === "exchange-lost" ? t(`cause_${badge.cause}`) : badgeText(badge, t);
 }
 
 export function badgeText(badge: Badge, t: Preferences["t"]): string {

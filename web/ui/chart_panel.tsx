@@ -1,14 +1,17 @@
 import { useEffect, useRef } from "preact/hooks";
 import { useSignalEffect } from "@preact/signals";
-import type { Interval } from "#core/interval.ts";
 import { CandleChart } from "../chart/candle_chart.ts";
+import { bucketTime } from "../format/bucket_time.ts";
 import { headMs } from "../model/head.ts";
+import { isIncomplete } from "../model/series_row.ts";
 import type { App } from "../state/app.ts";
 import { showChartInTestView } from "../state/test_view.ts";
+import { intervalName } from "../text/interval.ts";
 import { MinusIcon, PlusIcon, ToNowIcon } from "./icons.tsx";
+import { Intervals } from "./intervals.tsx";
 
 export function ChartPanel({ app }: { readonly app: App }) {
-  const { t } = app.preferences;
+  const { t, language } = app.preferences;
   const root = useRef<HTMLDivElement>(null);
   const chart = useRef<CandleChart | null>(null);
   useEffect(() => {
@@ -39,7 +42,6 @@ export function ChartPanel({ app }: { readonly app: App }) {
     <div class="chart-panel">
       <div class="chart-tools">
         <Intervals app={app} />
-        <span class="spacer" />
         <button
           type="button"
           class="icon-button"
@@ -66,9 +68,19 @@ export function ChartPanel({ app }: { readonly app: App }) {
           ref={root}
           tabIndex={0}
           role="application"
-          aria-label={t("chartLabel", `${market} ${app.route.interval.value}`)}
+          aria-label={t(
+            "chartLabel",
+            `${market} ${intervalName(app.interval.value, language.value)}`,
+          )}
         />
+        <SpokenCandle app={app} />
         <ChartNotice app={app} />
+        {app.incompleteInSight.value && (
+          <div class="chart-legend">
+            <i aria-hidden="true" />
+            {t("hollowLegend")}
+          </div>
+        )}
         {!app.follows.value && (
           <button
             type="button"
@@ -98,52 +110,37 @@ function mountChart(app: App, root: HTMLElement): CandleChart {
       };
     },
     zone: () => app.preferences.zone.peek(),
-    onHover: (startsAtMs) => app.hovered.value = startsAtMs,
+    onHover: (startsAtMs, by) => {
+      app.hovered.value = startsAtMs;
+      app.steppedTo.value = by === "keys" ? startsAtMs : null;
+    },
     onView: (view) => {
       app.follows.value = view.follows;
       if (view.follows && app.session.peek().feed.detached) app.session.peek().rejoin();
     },
+    onIncomplete: (inSight) => app.incompleteInSight.value = inSight,
     onNeedsOlder: () => app.session.peek().pageBack(),
   });
 }
 
-function Intervals({ app }: { readonly app: App }) {
-  const { t, language } = app.preferences;
-  const chosen = app.route.interval.value;
-  const offered = app.intervals.value.includes(chosen)
-    ? app.intervals.value
-    : [chosen, ...app.intervals.value];
+/** The candle that keys walked to, for those who listen. Nothing else of the chart speaks: prices never stop moving. */
+function SpokenCandle({ app }: { readonly app: App }) {
+  const { t, zone } = app.preferences;
+  const at = app.steppedTo.value;
+  const row = at === null ? undefined : app.session.value.feed.series.rowAt(at);
+  const time = at === null ? null : bucketTime(app.interval.value, at, zone.value);
+  const figures = row === undefined ? t("noTrade") : [
+    `${t("open")} ${row.open}`,
+    `${t("high")} ${row.high}`,
+    `${t("low")} ${row.low}`,
+    `${t("close")} ${row.close}`,
+    ...(isIncomplete(row) ? [t("incomplete")] : []),
+  ].join(", ");
   return (
-    <div class="intervals" role="group" aria-label={t("intervals")}>
-      {offered.map((interval) => (
-        <button
-          type="button"
-          key={interval}
-          aria-pressed={interval === chosen}
-          onClick={() => app.route.chooseInterval(interval)}
-        >
-          {intervalText(interval, language.value === "ko")}
-        </button>
-      ))}
+    <div class="unseen" role="status">
+      {time === null ? "" : `${time.rest} ${time.name}: ${figures}`}
     </div>
   );
-}
-
-const KOREAN_UNITS: Readonly<Record<string, string>> = {
-  s: "초",
-  m: "분",
-  h: "시간",
-  d: "일",
-  w: "주",
-  mo: "월",
-};
-
-function intervalText(interval: Interval, korean: boolean): string {
-  const [, count, unit] = /^(\d+)(\w+)$/.exec(interval)!;
-  if (!korean) return unit === "mo" ? "1M" : interval;
-  return unit === "d" || unit === "w" || unit === "mo"
-    ? KOREAN_UNITS[unit]!
-    : `${count}${KOREAN_UNITS[unit!]}`;
 }
 
 /** What stands in for bars: loading, nothing yet, or a failure with its remedy. */

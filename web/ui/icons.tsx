@@ -83,3 +83,9 @@ export const ToNowIcon = () => (
     <path d="m5 5 5 5-5 5m9.500-10.500v11" />
   </Icon>
 );
+
+export const BackIcon = () => (
+  <Icon>
+    <path d="m12.500 4.500-5.500 5.500 5.500 5.500" />
+  </Icon>
+);

@@ -3,6 +3,7 @@ import { quoteOf } from "#core/market.ts";
 import { grouped, signed, turnoverShort, volumeShort } from "../format/number.ts";
 import type { App } from "../state/app.ts";
 import { Change, directionOf } from "./change.tsx";
+import { BackIcon } from "./icons.tsx";
 
 /** The chosen market: name, price, change, and the day in figures. */
 export function MarketHeader({ app }: { readonly app: App }) {
@@ -15,6 +16,14 @@ export function MarketHeader({ app }: { readonly app: App }) {
   const turnover = ticker?.turnover24h == null ? null : turnoverShort(ticker.turnover24h, quote);
   return (
     <div class="market-header">
+      <button
+        type="button"
+        class="icon-button back"
+        aria-label={t("toMarkets")}
+        onClick={() => app.route.show("markets")}
+      >
+        <BackIcon />
+      </button>
       <div class="market-title">
         <h1>{name ?? market}</h1>
         <span class="market-code">{base}/{quote}</span>
