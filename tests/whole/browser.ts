@@ -51,11 +51,10 @@ export async function openBrowser(): Promise<Browser> {
   });
 }
 
-/** Opens a market's second chart, English and UTC, and waits for its candles. */
+/** Opens a market's second chart, in English, and waits for its candles. */
 export async function openChart(browser: Browser, address: string, market: string): Promise<Page> {
   const context = await browser.newContext({
     locale: "en-US",
-    timezoneId: "UTC",
     viewport: { width: 1280, height: 800 },
   });
   const page = await context.newPage();
@@ -160,7 +159,11 @@ export async function hover(page: Page, startsAtMs: number): Promise<void> {
 /** What the record below the chart says: the hovered second, and name → value. */
 export async function shownRecord(
   page: Page,
-): Promise<{ readonly startsAt: string; readonly values: Readonly<Record<string, string>> }> {
+): Promise<{
+  readonly startsAt: string;
+  readonly tags: readonly string[];
+  readonly values: Readonly<Record<string, string>>;
+}> {
   return await page.evaluate(() => {
     const record = document.querySelector(".record[data-hovered=true]");
     const values: Record<string, string> = {};
@@ -169,6 +172,8 @@ export async function shownRecord(
       const text = cell.querySelector("dd")!.textContent ?? "";
       values[cell.querySelector("dt")!.textContent!] = text.slice(0, text.length - unit.length);
     }
-    return { startsAt: record?.querySelector("time")?.dateTime ?? "", values };
+    const tags = [...record?.querySelectorAll(".record-tag") ?? []]
+      .map((tag) => tag.textContent ?? "");
+    return { startsAt: record?.querySelector("time")?.dateTime ?? "", tags, values };
   });
 }
