@@ -32,3 +32,29 @@ test("guardRequestQueue() arms no timer while nothing is pending, and never a ne
   queue.destroy();
   arm.mockRestore();
 });
+
+test("guardRequestQueue() looks for overdue requests once a second, and still ends them", () => {
+  guardRequestQueue();
+  vi.useFakeTimers();
+  const RequestQueue = require("kafkajs/src/network/requestQueue/index.js");
+  const looks = vi.fn(() => true);
+  const queue = new RequestQueue({
+    maxInFlightRequests: 1,
+    requestTimeout: 1_500,
+    enforceRequestTimeout: true,
+    clientId: "test",
+    broker: "test",
+    logger: { debug() {} },
+    isConnected: looks,
+  });
+  queue.scheduleRequestTimeoutCheck();
+  const timeoutRequest = vi.fn();
+  queue.inflight.set(1, { sentAt: Date.now(), requestTimeout: 1_500, timeoutRequest });
+  vi.advanceTimersByTime(1_100);
+  expect(looks).toHaveBeenCalledTimes(1);
+  expect(timeoutRequest).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(1_000);
+  expect(timeoutRequest).toHaveBeenCalledTimes(1);
+  queue.destroy();
+  vi.useRealTimers();
+});
