@@ -4,9 +4,10 @@ import { decimal } from "../decimal.ts";
 import { INTERVALS } from "../interval.ts";
 import { BREAK_CAUSES } from "../mark.ts";
 import type { Market } from "../market.ts";
-import { candleRevision } from "../revision.ts";
+import { candleRevision, rollupRevision } from "../revision.ts";
 import { candleEvent, decodeCandleEvent, encodeCandleEvent } from "./candle_event.ts";
 import { decodeLinkEvent, encodeLinkEvent } from "./link_event.ts";
+import { encodePostgresCandleEvent, type PostgresCandleEvent } from "./postgres_candle_event.ts";
 import { decodeTail, encodeTail } from "./tail_event.ts";
 import { decodeTickerEvent, encodeTickerEvent, tickerEvent } from "./ticker_event.ts";
 
@@ -78,7 +79,23 @@ test("a link event comes back", () => {
   }));
 });
 
-test("a tail comes back whole", () => {
+const rollup = fc.record({ candle, closed: fc.boolean(), sequence: fc.nat() }).map(
+  ({ candle, closed, sequence }): PostgresCandleEvent => {
+    const { receivedAtMs: _, origin: __, ...rest } = candle;
+    return {
+      ...rest,
+      interval: "1m",
+      closed,
+      complete: !closed,
+      deleted: closed,
+      source: "folded",
+      untilMs: candle.startsAtMs,
+      revision: rollupRevision(1, sequence),
+    };
+  },
+);
+
+test("a tail comes back whole; without roll-ups asked for it does not speak of them", () => {
   fc.assert(fc.property(
     fc.record({
       sinceMs: time,
@@ -86,6 +103,7 @@ test("a tail comes back whole", () => {
       link: fc.option(link, { nil: null }),
       tickers: fc.array(ticker, { maxLength: 4 }),
       candles: fc.array(candle, { maxLength: 4 }),
+      postgresCandles: fc.option(fc.array(rollup, { maxLength: 4 }), { nil: null }),
     }),
     (tail) => {
       const text = encodeTail({
@@ -93,8 +111,10 @@ test("a tail comes back whole", () => {
         link: tail.link === null ? null : encodeLinkEvent(tail.link),
         tickers: tail.tickers.map(encodeTickerEvent),
         candles: tail.candles.map(encodeCandleEvent),
+        postgresCandles: tail.postgresCandles?.map(encodePostgresCandleEvent) ?? null,
       });
-      expect(decodeTail(text)).toEqual(tail);
+      expect(decodeTail(text)).toEqual({ ...tail, postgresCandles: tail.postgresCandles ?? [] });
+      expect(text.includes("postgres")).toBe(tail.postgresCandles !== null);
     },
   ));
 });

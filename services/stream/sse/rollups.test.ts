@@ -39,9 +39,10 @@ describe("roll-ups in the stream", () => {
     wires.push(run.join("KRW-ETH", "postgres-candle", "a", "5m"));
     run.pass(10);
     run.rollup("KRW-ETH", "5m", 5 * MINUTE, 5);
+    run.rollup("KRW-ETH", "1m", MINUTE, 6);
     run.pass(10);
     expect(wires.map((wire) => rollups(wire).map(({ volume }) => volume)))
-      .toEqual([["1"], ["1", "2", "3"], [], ["5"]]);
+      .toEqual([["1"], ["1", "2", "3", "6"], [], ["5"]]);
     expect(wires[2]!.text).not.toContain("postgres");
     run.ticker("KRW-BTC", 1);
     run.candle("KRW-BTC", 1_000, 1_001);
@@ -79,6 +80,23 @@ describe("roll-ups in the stream", () => {
     run.pass(10);
     const held = decodeTail(wire.events[0]!.data).postgresCandles.map(({ volume }) => volume);
     expect(held).toEqual(Array.from({ length: 10 }, (_, at) => String(91 + at)));
+  });
+
+  test("a reader that is behind gets the newest revision of each bucket", () => {
+    const run = open({ unsentBytesMax: 100 });
+    const wire = run.join("KRW-BTC", "postgres-candle", "a", "1m,5m");
+    run.pass(10);
+    wire.reading = false;
+    run.rollup("KRW-BTC", "1m", 0, 1);
+    run.pass(10);
+    run.rollup("KRW-BTC", "1m", 0, 2);
+    run.rollup("KRW-BTC", "1m", MINUTE, 3);
+    run.rollup("KRW-BTC", "5m", 0, 4);
+    run.rollup("KRW-BTC", "1m", 0, 5);
+    run.pass(10);
+    wire.resume();
+    expect(rollups(wire).map(({ volume }) => volume)).toEqual(["1", "3", "4", "5"]);
+    expect(run.counts.conflated).toBe(1);
   });
 
   test("in any order, for a reader that pauses, no bucket goes back and the newest of each arrives", () => {
