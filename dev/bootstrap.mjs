@@ -33,11 +33,24 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   });
 }
 if (process.env.npm_lifecycle_event !== undefined) {
-  const parent = process.ppid; // npm: when it is killed, everything is to end
-  setInterval(() => process.ppid === parent || process.emit("SIGTERM"), 1000).unref();
+  // npm, by way of the shell that it starts scripts with: when either is killed, everything is to end.
+  const above = ancestors();
+  setInterval(() => ancestors() === above || process.emit("SIGTERM"), 1000).unref();
 }
 await installPackages();
 run(denoBinary());
+
+/** Our parent and, where the system shows it cheaply, the parent's parent: they change when one of them is gone. */
+function ancestors() {
+  let grandparent = "";
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
+    grandparent = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]; // proc(5): state, then the parent
+  } catch {
+    // no /proc on this system, or the parent has just ended
+  }
+  return `${process.ppid} ${grandparent}`;
+}
 
 /** Those of the tests only for the tests. What is installed for the tests serves the start too. */
 async function installPackages() {
@@ -132,7 +145,12 @@ function run(deno) {
   const child = spawn(deno, [...module, ...rest].filter((arg) => arg !== undefined), {
     cwd: MODULES[command] === undefined ? process.cwd() : checkout,
     stdio: "inherit",
-    env: { ...process.env, DENO_DIR: denoFolder(), DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      ...process.env,
+      DENO_DIR: denoFolder(),
+      DENO_NO_UPDATE_CHECK: "1",
+      STOFKA_PARENT_PID: String(process.pid),
+    },
   });
   end = () => child.kill("SIGTERM"); // we end when it has ended
   if (ending) end();

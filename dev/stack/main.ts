@@ -14,7 +14,7 @@ import { uninstall } from "./uninstall.ts";
 
 /** The local stack's commands. Started by dev/bootstrap.mjs, which sees to packages and runtime. */
 async function main(): Promise<number> {
-  const environment = { ...process.env };
+  const { STOFKA_PARENT_PID: parent = process.ppid, ...environment } = process.env;
   const checkout = fileURLToPath(new URL("../../", import.meta.url));
   const stopping = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -38,7 +38,7 @@ async function main(): Promise<number> {
       context.progress.say(HELP);
       return 0;
     }
-    if (!options.detach) watchParent(() => stopping.abort());
+    if (!options.detach) watchParent(Number(parent), () => stopping.abort());
     return await carryOut(options, context);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
