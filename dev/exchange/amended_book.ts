@@ -1,5 +1,5 @@
 import { bucketStartMs } from "./calendar.ts";
-import type { Book, Name } from "./book.ts";
+import { type Book, type Name, nothing, type Traded } from "./book.ts";
 import type { Extremes } from "./extremes.ts";
 import { join, type Sum, sumOfTrades, type Trade } from "./sum.ts";
 
@@ -8,6 +8,13 @@ interface Halt {
   readonly market: string | null;
   readonly sinceMs: number;
   untilMs: number;
+}
+
+interface Window {
+  sinceMs: number;
+  readonly untilMs: number;
+  volume: bigint;
+  turnover: bigint;
 }
 
 /** A close can change no more: corrections reach back a minute. */
@@ -26,6 +33,8 @@ export class AmendedBook implements Book {
   /** By market: ids of the trades taken out, and the ms they were in. */
   readonly #removed = new Map<string, { ids: Set<string>; timesMs: Set<number> }>();
   #removedCount = 0;
+  /** By market: what `traded` answered last. */
+  readonly #windows = new Map<string, Window>();
   /** By market: the close before the day that was asked for last. */
   readonly #closes = new Map<string, { dayStartMs: number; close: bigint | null }>();
 
@@ -113,6 +122,22 @@ export class AmendedBook implements Book {
     }
     add(atMs, untilMs);
     return sum;
+  }
+
+  /** Where nothing can change any more, only what slid out since the last question is summed. */
+  traded(market: string, sinceMs: number, untilMs: number, asOfMs: number): Traded {
+    const known = this.#windows.get(market);
+    if (known?.untilMs === untilMs && known.sinceMs <= sinceMs && sinceMs <= untilMs) {
+      const out = this.sum(market, known.sinceMs, sinceMs, asOfMs) ?? nothing;
+      known.sinceMs = sinceMs;
+      known.volume -= out.volume;
+      known.turnover -= out.turnover;
+      return known;
+    }
+    const { volume, turnover } = this.sum(market, sinceMs, untilMs, asOfMs) ?? nothing;
+    const settled = asOfMs - untilMs > settledMs;
+    if (settled) this.#windows.set(market, { sinceMs, untilMs, volume, turnover });
+    return { volume, turnover };
   }
 
   lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined {

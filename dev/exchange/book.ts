@@ -26,6 +26,8 @@ export interface Book {
   counted(sinceMs: number, untilMs: number): Trade[];
   /** Sum of the trades with a time in [sinceMs, untilMs) counted by asOfMs; undefined where there is none. */
   sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined;
+  /** Volume and turnover of the same: what tickers ask for again and again with a later sinceMs. */
+  traded(market: string, sinceMs: number, untilMs: number, asOfMs: number): Traded;
   /** The last trade before the moment, in trade order, counted by asOfMs. */
   lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined;
   /** Close of the UTC day before the moment; null where the book does not know. */
@@ -33,6 +35,10 @@ export interface Book {
   /** Highest and lowest of the 363 days before the day: with the day, 52 weeks. Null where the book does not know. */
   extremes(market: string, dayStartMs: number): Extremes | null;
 }
+
+export type Traded = Pick<Sum, "volume" | "turnover">;
+
+export const nothing: Traded = { volume: 0n, turnover: 0n };
 
 export interface Candle extends Sum {
   readonly market: string;

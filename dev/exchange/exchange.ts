@@ -2,7 +2,6 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { AmendedBook } from "./amended_book.ts";
 import type { Book } from "./book.ts";
-import { bucketStartMs } from "./calendar.ts";
 import type { Clock } from "./clock.ts";
 import { type SocketTimes, socketTimes } from "./connection.ts";
 import { Control } from "./control.ts";
@@ -16,6 +15,7 @@ import { Rest } from "./rest.ts";
 import { runSchedule, type Schedule } from "./schedule.ts";
 import { SimulatedBook } from "./simulated_book.ts";
 import { Socket } from "./socket.ts";
+import { tickerAt } from "./ticker.ts";
 
 export interface ExchangeSettings {
   readonly book: Book;
@@ -96,12 +96,12 @@ export async function startExchange(settings: ExchangeSettings): Promise<Exchang
   };
 }
 
-/** 52 weeks of every market take seconds to look through: done market by market between other work, before anyone asks. */
+/** A first ticker looks through 52 weeks: done market by market between other work, before anyone asks. */
 async function warm(book: Book, clock: Clock, signal: AbortSignal): Promise<void> {
   const nowMs = clock.trueMs();
   for (const { market } of book.names(nowMs)) {
     if (signal.aborted) return;
-    book.extremes(market, bucketStartMs("d", nowMs));
+    tickerAt(book, market, nowMs, 0);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -26,6 +26,7 @@ export function hookMarketFaults(faults: Faults, ports: MarketFaultPorts): void 
   faults.hook("maintenance", ({ for_ms }) => {
     const sinceMs = nextSecondMs(clock);
     endMaintenance = book.halt(null, sinceMs, sinceMs + for_ms * clock.speed);
+    return { at_ms: sinceMs };
   }, () => endMaintenance(nextSecondMs(clock)));
   faults.hook("clock_step", ({ by_ms }) => {
     clock.step(by_ms);

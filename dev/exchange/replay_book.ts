@@ -1,4 +1,4 @@
-import type { Book, Name } from "./book.ts";
+import { type Book, type Name, nothing, type Traded } from "./book.ts";
 import { coins } from "./coins.ts";
 import { type Sum, sumOfTrades, type Trade } from "./sum.ts";
 import type { Extremes } from "./extremes.ts";
@@ -62,6 +62,10 @@ export class ReplayBook implements Book {
   sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined {
     const trades = this.trades(market, sinceMs, untilMs);
     return sumOfTrades(trades.filter(({ countedMs }) => countedMs <= asOfMs));
+  }
+
+  traded(market: string, sinceMs: number, untilMs: number, asOfMs: number): Traded {
+    return this.sum(market, sinceMs, untilMs, asOfMs) ?? nothing;
   }
 
   lastTrade(market: string, beforeMs: number, asOfMs: number): RecordedTrade | undefined {

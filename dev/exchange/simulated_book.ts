@@ -1,4 +1,4 @@
-import type { Book, Name } from "./book.ts";
+import { type Book, type Name, nothing, type Traded } from "./book.ts";
 import { bucketStartMs, dayMs } from "./calendar.ts";
 import { daysBefore, type Extremes, extremesOf, type Reach } from "./extremes.ts";
 import { Limited } from "./limited.ts";
@@ -27,6 +27,7 @@ const tapeTradesMax = 3_000_000;
 const viewTradesMax = 3_000_000;
 const wholesMax = 200_000;
 const closedKept = 16;
+const recentKept = 8;
 const daySumsMax = 50_000;
 
 /**
@@ -80,9 +81,9 @@ export class SimulatedBook implements Book {
     const found = this.#markets.get(market);
     if (found === undefined) return [];
     const trades: Trade[] = [];
-    const firstMs = spanStart(found, Math.max(sinceMs, found.listing.listedAtMs));
-    for (let atMs = firstMs; atMs < untilMs; atMs += found.spanMs) {
-      trades.push(...tradesOfSpan(market, this.#span(found, atMs), sinceMs, untilMs));
+    const fromMs = Math.max(sinceMs, found.listing.listedAtMs);
+    for (let atMs = spanStart(found, fromMs); atMs < untilMs; atMs += found.spanMs) {
+      trades.push(...tradesOfSpan(market, this.#span(found, atMs), fromMs, untilMs));
     }
     return trades;
   }
@@ -101,10 +102,11 @@ export class SimulatedBook implements Book {
     const found = this.#markets.get(market);
     if (found === undefined) return undefined;
     const endMs = Math.min(untilMs, asOfMs + 1);
-    let atMs = spanStart(found, Math.max(sinceMs, found.listing.listedAtMs));
+    const fromMs = Math.max(sinceMs, found.listing.listedAtMs);
+    let atMs = spanStart(found, fromMs);
     let sum: Sum | undefined;
-    if (atMs < sinceMs && atMs < endMs) {
-      sum = sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs);
+    if (atMs < fromMs && atMs < endMs) {
+      sum = sumOfSpan(this.#span(found, atMs), fromMs, untilMs, asOfMs);
       atMs += found.spanMs;
     }
     const closedMs = spanStart(found, Math.min(untilMs, asOfMs - lateMsMax));
@@ -116,6 +118,10 @@ export class SimulatedBook implements Book {
       sum = join(sum, sumOfSpan(this.#span(found, atMs), sinceMs, untilMs, asOfMs));
     }
     return sum;
+  }
+
+  traded(market: string, sinceMs: number, untilMs: number, asOfMs: number): Traded {
+    return this.sum(market, sinceMs, untilMs, asOfMs) ?? nothing;
   }
 
   lastTrade(market: string, beforeMs: number, asOfMs: number): Trade | undefined {
@@ -131,6 +137,7 @@ export class SimulatedBook implements Book {
       for (let i = view.indexAt(endMs - atMs) - 1; i >= 0; i--) {
         if (atMs + countedMs[i]! > asOfMs) continue;
         const tradeMs = atMs + timeMs[i]!;
+        if (tradeMs < found.listing.listedAtMs) return undefined;
         const sameMs = tradesOfSpan(market, span, tradeMs, tradeMs + 1);
         return sameMs[i - view.indexAt(timeMs[i]!)]!;
       }
@@ -212,7 +219,7 @@ export class SimulatedBook implements Book {
     let span = recent.get(startMs);
     if (span === undefined) {
       span = this.#place(market, startMs);
-      if (recent.size >= 4) recent.delete(recent.keys().next().value!);
+      if (recent.size >= recentKept) recent.delete(recent.keys().next().value!);
       recent.set(startMs, span);
     }
     return span;

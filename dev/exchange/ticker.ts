@@ -1,9 +1,9 @@
-import type { Book } from "./book.ts";
+import { type Book, nothing, type Traded } from "./book.ts";
 import { bucketStartMs, dayMs, kstText, utcText } from "./calendar.ts";
 import { type Amount, amount, type Field } from "./element.ts";
 import { type Extremes, further } from "./extremes.ts";
 import { ratio, rounded } from "./spelling.ts";
-import { join, type Sum, type Trade } from "./sum.ts";
+import type { Sum, Trade } from "./sum.ts";
 
 /** A market's state at a moment. */
 export interface Ticker {
@@ -14,13 +14,15 @@ export interface Ticker {
   /** Close of the day before; null where nobody knows: a market's first day, and a recording. */
   readonly previousClose: bigint | null;
   /** Trades of the last 24 hours, to the second; null in a recording. */
-  readonly day24h: Pick<Sum, "volume" | "turnover"> | null;
+  readonly day24h: Traded | null;
   readonly extremes: Extremes | null;
   /** When the exchange made it, ms; in a recording the recorded `timestamp` of the last trade. */
   readonly timestampMs: number;
 }
 
-const quiet = { volume: 0n, turnover: 0n };
+function plus(a: Traded, b: Traded = nothing): Traded {
+  return { volume: a.volume + b.volume, turnover: a.turnover + b.turnover };
+}
 
 /**
  * The market's state as of the moment; undefined before its first trade.
@@ -44,7 +46,7 @@ export function tickerAt(
     last,
     day,
     previousClose: book.previousClose(market, atMs, atMs),
-    day24h: known ? (join(book.sum(market, sinceMs, dayStartMs, atMs), day) ?? quiet) : null,
+    day24h: known ? plus(book.traded(market, sinceMs, dayStartMs, atMs), day) : null,
     extremes: known ? further(book.extremes(market, dayStartMs), dayStartMs, day) : null,
     timestampMs: (known ? atMs : last.storedMs) + stepMs,
   };

@@ -43,7 +43,7 @@ export function tradeCount(
   startMs: number,
   spanMs: number,
 ): number {
-  if (startMs < listing.listedAtMs) return 0;
+  if (startMs + spanMs <= listing.listedAtMs) return 0;
   const hour = Math.floor(startMs / hourMs);
   const mood = 0.35 * normal(seed, Math.floor(hour / 24), 5) + 0.35 * normal(seed, hour, 6) +
     0.3 * normal(seed, startMs / spanMs, 8);
