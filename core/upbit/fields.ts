@@ -45,6 +45,13 @@ export class Fields {
     throw this.#failure(long, value, "a number");
   }
 
+  /** The same for what was traded: never negative. */
+  amountOrNull(long: string, short: string): Decimal | null {
+    const value = this.decimalOrNull(long, short);
+    if (value === null || !value.startsWith("-")) return value;
+    throw this.#failure(long, value, "an amount of 0 or more");
+  }
+
   /** An integer of milliseconds since the epoch. */
   timeMs(long: string, short: string): number {
     const value = this.raw(long, short);

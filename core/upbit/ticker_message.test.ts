@@ -48,3 +48,13 @@ test.each([
   expect(DEFAULT).toContain(from);
   expect(() => read(DEFAULT.replace(from, to))).toThrow(message);
 });
+
+test("readTicker() refuses a negative amount: its revision could not be written", () => {
+  for (const name of ["acc_trade_volume", "acc_trade_volume_24h", "acc_trade_price_24h"]) {
+    const text =
+      `{"type":"ticker","code":"KRW-BTC","trade_price":1,"${name}":-1,"trade_timestamp":1,"timestamp":1}`;
+    expect(() => readTicker(parseJsonNumbersAsText(text) as Element)).toThrow(
+      expect.objectContaining({ code: "field_invalid" }),
+    );
+  }
+});

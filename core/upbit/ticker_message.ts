@@ -33,9 +33,9 @@ export function readTicker(element: Element): Ticker {
     changeRate: fields.decimalOrNull("signed_change_rate", "scr"),
     high: fields.decimalOrNull("high_price", "hp"),
     low: fields.decimalOrNull("low_price", "lp"),
-    volume24h: fields.decimalOrNull("acc_trade_volume_24h", "atv24h"),
-    turnover24h: fields.decimalOrNull("acc_trade_price_24h", "atp24h"),
-    volumeToday: fields.decimalOrNull("acc_trade_volume", "atv"),
+    volume24h: fields.amountOrNull("acc_trade_volume_24h", "atv24h"),
+    turnover24h: fields.amountOrNull("acc_trade_price_24h", "atp24h"),
+    volumeToday: fields.amountOrNull("acc_trade_volume", "atv"),
     timestampMs: fields.timeMs("timestamp", "tms"),
     tradeTimestampMs: fields.timeMs("trade_timestamp", "ttms"),
   };
