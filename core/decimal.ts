@@ -18,6 +18,9 @@ const JSON_NUMBER = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d{1,4}))?$/;
 /** Already canonical, the common case: skips the rebuild. */
 const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,23}(?:\.\d{0,19}[1-9])?|0\.\d{0,19}[1-9]))$/;
 
+/** Without an exponent, as the stream's DEFAULT format spells every number: only zeros at the end may have to go. */
+const PLAIN = /^-?(?:0|[1-9]\d{0,23})\.\d{1,20}$/;
+
 /**
  * The canonical form of a number's text, without any binary float on the way: `142009000.00000000` → `142009000`,
  * `7.9276E-4` → `0.00079276`.
@@ -26,6 +29,7 @@ const CANONICAL = /^(?:0|-?(?:[1-9]\d{0,23}(?:\.\d{0,19}[1-9])?|0\.\d{0,19}[1-9]
  */
 export function decimal(text: string): Decimal {
   if (CANONICAL.test(text)) return text as Decimal;
+  if (PLAIN.test(text)) return withoutTrailingZeros(text);
   const match = text.length <= 512 ? JSON_NUMBER.exec(text) : null;
   if (match === null) {
     throw new Failure("decimal_invalid", `${shown(text)} is not a decimal number`);
@@ -57,6 +61,14 @@ export function decimal(text: string): Decimal {
     ? "0".repeat(-integerDigits) + trimmed
     : trimmed.slice(integerDigits);
   return (sign + integer + (rest === "" ? "" : `.${rest}`)) as Decimal;
+}
+
+function withoutTrailingZeros(plain: string): Decimal {
+  let end = plain.length;
+  while (plain.charCodeAt(end - 1) === 48) end--;
+  if (plain.charCodeAt(end - 1) === 46) end--;
+  const text = plain.slice(0, end);
+  return (text === "-0" ? ZERO : text) as Decimal;
 }
 
 /** All fraction digits as an integer: `value × 10^20`. */
