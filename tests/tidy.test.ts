@@ -37,7 +37,8 @@ function area(file: string): string {
 /** What each part may import besides itself. Imports point one way. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  adapters: ["core"],
+  // package.json: the version, as build information
+  adapters: ["core", "package.json"],
   "services/ingest": ["core", "adapters"],
   "services/persist": ["core", "adapters"],
   "services/stream": ["core", "adapters"],
