@@ -1,6 +1,7 @@
 import { Failure, reason } from "#core/failure.ts";
 import { fileURLToPath } from "node:url";
 import { cacheFolder, type Context } from "./context.ts";
+import { readKept } from "./data_folder.ts";
 import { detach } from "./detach.ts";
 import { migrate } from "./migrate.ts";
 import { HELP, type Options, parseOptions } from "./options.ts";
@@ -50,6 +51,8 @@ async function main(): Promise<number> {
 }
 
 async function carryOut(options: Options, context: Context): Promise<number> {
+  // Another user's folder is refused in a sentence, before anything in it is touched.
+  if (options.command !== "test") readKept(options.dataFolder);
   switch (options.command) {
     case "start": {
       const prepared = await prepareStart(options, context);

@@ -8,7 +8,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import postgres from "postgres";
 import { Failure } from "#core/failure.ts";
 import { runAs, type ServerUser } from "./server_user.ts";
@@ -66,6 +66,8 @@ export async function initPostgres(
     }
     return "found";
   }
+  // Under /var/lib/stofka the user must pass through what root makes above its folder.
+  mkdirSync(dirname(options.folder), { recursive: true, mode: 0o711 });
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   options.user.own(options.folder);
   const unfinished = join(options.folder, "unfinished");
