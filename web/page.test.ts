@@ -1,5 +1,8 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { decimal } from "#core/decimal.ts";
+import type { Interval } from "#core/interval.ts";
+import type { SeriesRow } from "./model/series_row.ts";
 import { buildPage, launchChromium } from "./testing/browser.ts";
 import { FakeServer } from "./testing/fake_server.ts";
 
@@ -40,7 +43,8 @@ async function open(width = 1440, query = `?market=${MARKET}`): Promise<Page> {
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message) => {
-    if (/Content Security Policy/.test(message.text())) complaints.push(message.text());
+    // what the browser itself says of a refused request is not the page's doing
+    if (!/Failed to load resource|net::ERR/.test(message.text())) complaints.push(message.text());
   });
   await page.goto(url + query);
   return page;
@@ -125,7 +129,11 @@ test("a lost stream says so, and its seconds are there when it is back", async (
   server.refusing = true;
   server.cut();
   await untilTrue(page, "stofka.badge.state === 'reconnecting'");
-  await page.waitForTimeout(3_000);
+  const lostMs = Date.now();
+  // seconds that the page has to catch up with
+  await expect.poll(() => server.seconds(MARKET, lostMs, Date.now() - 1_000).length, {
+    timeout: 20_000,
+  }).toBeGreaterThan(1);
   server.refusing = false;
   await untilTrue(page, LIVE);
   await expectServersSeconds(page);
@@ -207,6 +215,140 @@ test("a lost exchange is named, and the list is used by keys alone", async () =>
   await page.context().close();
 });
 
+/** Waits until the page's row of the bucket has these values. */
+async function untilRow(page: Page, startsAtMs: number, expected: object): Promise<void> {
+  await expect.poll(() => ask(page, `stofka.row(${startsAtMs})`), { timeout: 40_000 })
+    .toMatchObject(expected);
+}
+
+/** What a page of an interval shows now, as the server would answer. */
+async function expectServersRollups(page: Page, interval: Interval, count: number): Promise<void> {
+  await expect.poll(async () => {
+    const shown = await ask<[number, number][]>(
+      page,
+      `(({ startsAtMs, volume }) => startsAtMs.map((ms, at) => [ms, volume[at]]))(stofka.columns())`,
+    );
+    const closed = shown.slice(-count - 1, -1); // the newest moves on while it is asked for
+    const of = server.market(MARKET);
+    const known = closed.map(([ms]) => [
+      ms,
+      Number(server.rollups.stored(of, interval, ms, server.nowMs())?.volume),
+    ]);
+    return closed.length === count && JSON.stringify(closed) === JSON.stringify(known);
+  }, { timeout: 30_000, interval: 300 }).toBe(true);
+}
+
+/** The fold of the fake's seconds, by plain numbers of 10⁻⁸. */
+function volumeOf(fromMs: number, toMs: number): string {
+  const units = server.seconds(MARKET, fromMs, toMs)
+    .reduce((sum, { volume }) => sum + BigInt(Math.round(Number(volume) * 1e8)), 0n);
+  const text = String(units).padStart(9, "0");
+  return decimal(`${text.slice(0, -8)}.${text.slice(-8)}`);
+}
+
+test("every interval is offered in both languages, kept in the address, and shown", async () => {
+  const page = await open();
+  await untilTrue(page, LIVE);
+  const offered = page.locator(".intervals button");
+  await expect.poll(() => offered.allTextContents())
+    .toEqual([
+      "1초",
+      "1분",
+      "3분",
+      "5분",
+      "10분",
+      "15분",
+      "30분",
+      "1시간",
+      "4시간",
+      "일",
+      "주",
+      "월",
+    ]);
+  for (const interval of ["1m", "4h", "1d", "1mo"] as const) {
+    await page.locator(`[data-interval="${interval}"]`).click();
+    await untilTrue(page, `stofka.interval === '${interval}' && ${LIVE}`);
+    await expectServersRollups(page, interval, 20);
+    expect(new URL(page.url()).searchParams.get("interval")).toBe(interval);
+  }
+  const year = new Date(server.nowMs()).getUTCFullYear();
+  expect(await page.locator(".record time b").textContent()).toMatch(
+    new RegExp(`^${year}-\\d\\d$`),
+  );
+  await page.goBack();
+  await untilTrue(page, `stofka.interval === '1d' && ${LIVE}`);
+  await page.reload();
+  await untilTrue(page, `stofka.interval === '1d' && ${LIVE}`);
+  await page.locator(".choice button", { hasText: "EN" }).click();
+  await expect.poll(() => offered.allTextContents()).toContain("1D");
+  expect(complaints).toEqual([]);
+  await page.context().close();
+});
+
+test("the forming minute grows with each second, and the stored one replaces it once it closed", async () => {
+  await server.close();
+  // so that the minute ends while the page is watched
+  const aheadMs = 60_000 - (Date.now() + 25_000) % 60_000;
+  server = new FakeServer(built.root, 30, aheadMs);
+  url = await server.listen();
+  const minuteMs = Math.floor((server.nowMs() + 15_000) / 60_000) * 60_000;
+  const page = await open(1440, `?market=${MARKET}&interval=1m`);
+  await untilTrue(page, `${LIVE} && stofka.row(${minuteMs}) !== null`);
+  // each state it was seen in is the sum of the seconds before its `until`
+  const seen = new Set<string>();
+  await expect.poll(async () => {
+    const row = await ask<SeriesRow>(page, `stofka.row(${minuteMs})`);
+    if (row.closed) return true;
+    expect(row.volume).toBe(volumeOf(minuteMs, row.untilMs));
+    seen.add(row.volume);
+    return seen.size >= 3;
+  }, { timeout: 20_000, interval: 100 }).toBe(true);
+  expect(await page.locator(".record").textContent()).toContain("진행 중");
+  await untilRow(page, minuteMs, { closed: true, volume: volumeOf(minuteMs, minuteMs + 60_000) });
+  expect(seen.size).toBeGreaterThanOrEqual(3);
+  // the next one forms behind it
+  await untilTrue(page, `stofka.row(${minuteMs + 60_000}) !== null`);
+  await page.context().close();
+});
+
+test("a late correction of a roll-up repaints it; an incomplete one is hollow and says so", async () => {
+  const page = await open(1440, `?market=${MARKET}&interval=1m`);
+  await untilTrue(page, LIVE);
+  const nowMs = server.nowMs();
+  const hourAgoMs = Math.floor(nowMs / 60_000) * 60_000 - 3_600_000;
+  const frames = await ask<number>(page, "stofka.drawnFrames");
+  const corrected = server.correct(MARKET, "1m", hourAgoMs, true, { complete: false });
+  await untilRow(page, hourAgoMs, { volume: corrected.volume, complete: false, closed: true });
+  await untilTrue(page, `stofka.drawnFrames > ${frames}`);
+  await page.waitForSelector(".chart-legend");
+  // one that came while the page was away
+  server.refusing = true;
+  server.cut();
+  const unseen = server.correct(MARKET, "1m", hourAgoMs - 60_000, false);
+  server.refusing = false;
+  await untilRow(page, hourAgoMs - 60_000, { volume: unseen.volume });
+  // walked to by keys, it is read aloud
+  await page.locator(".chart").focus();
+  for (let step = 0; step < 6; step++) await page.keyboard.press("Shift+ArrowLeft");
+  await expect.poll(() => page.locator(".chart-frame .unseen").textContent()).toContain("시가");
+  await page.context().close();
+});
+
+test("history of an interval is paged back to its first candle", async () => {
+  const page = await open(1440, `?market=${MARKET}&interval=1d`);
+  await untilTrue(page, LIVE);
+  const rows = await ask<number>(page, "stofka.columns().close.length");
+  const box = (await page.locator(".chart .u-over").boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 3);
+  await expect.poll(async () => {
+    await page.mouse.wheel(0, 240);
+    return await ask<number>(page, "stofka.columns().close.length");
+  }, { timeout: 30_000, interval: 100 }).toBeGreaterThan(rows + 550);
+  const starts = await ask<number[]>(page, "stofka.columns().startsAtMs");
+  expect(new Set(starts.slice(1).map((ms, at) => ms - starts[at]!))).toEqual(new Set([86_400_000]));
+  await page.context().close();
+});
+
 test("at 360 px list and chart take turns, and nothing is wider than the screen", async () => {
   const page = await open(360, "");
   await page.locator(".row").first().tap();
@@ -214,7 +356,8 @@ test("at 360 px list and chart take turns, and nothing is wider than the screen"
   await untilTrue(page, LIVE);
   const widths = await ask<number[]>(
     page,
-    `[...document.querySelectorAll(".page *")].map((one) => one.getBoundingClientRect())
+    `[...document.querySelectorAll(".page *")].filter((one) => one.closest(".intervals") === null)
+      .map((one) => one.getBoundingClientRect())
       .filter(({ width, right }) => width > 0 && right > 361).map(({ right }) => right)`,
   );
   expect(widths).toEqual([]);
@@ -226,5 +369,8 @@ test("at 360 px list and chart take turns, and nothing is wider than the screen"
     }).map((one) => one.textContent)`,
   );
   expect(small).toEqual([]);
+  expect(await ask(page, "document.querySelector('.intervals').scrollWidth > 360")).toBe(true);
+  await page.locator(".market-header .back").tap();
+  await page.waitForSelector(".row");
   await page.context().close();
 });

@@ -22,7 +22,7 @@ const STEPS: readonly AxisStep[] = [
   ...[1, 2, 5, 10, 15, 30].map((count) => count * MINUTE).map(step("ms")),
   ...[1, 2, 4, 6, 12].map((count) => count * HOUR).map(step("ms")),
   ...[1, 2, 7, 14].map(step("day")),
-  ...[1, 2, 3, 6, 12, 24, 60, 120].map(step("month")),
+  ...[1, 2, 3, 6, 12, 24, 60, 120, 240, 600].map(step("month")),
 ];
 
 const UNIT_MS = { ms: 1, day: DAY, month: MONTH } as const;
