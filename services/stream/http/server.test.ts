@@ -216,7 +216,7 @@ describe("the public port", () => {
           }
         },
       ),
-      { numRuns: 10 },
+      { numRuns: 40 },
     );
     expect((await ask("/healthz")).status).toBe(200);
   });
@@ -234,7 +234,7 @@ describe("the public port", () => {
         expect(reply.status).toBeLessThan(500);
         if (reply.status !== 200) expect(errorOf(reply).message).toBeTypeOf("string");
       }),
-      { numRuns: 200 },
+      { numRuns: 1_000 },
     );
   });
 });

@@ -48,6 +48,11 @@ export class StreamProcess {
     return started;
   }
 
+  /** What it has written so far. */
+  get log(): string {
+    return this.#log;
+  }
+
   /** Waits until it holds; a refused connection counts as not yet. */
   async until(holds: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
     const endMs = Date.now() + msMax;
