@@ -19,6 +19,7 @@ import {
 import { type ReadPage, readPage } from "../testing/pages.ts";
 import type { CandleRequest } from "./candle_request.ts";
 import { History } from "./history.ts";
+import { rollupsOf } from "./rollup_rows.ts";
 
 const BTC = market("KRW-BTC");
 const ROLLUPS = INTERVALS.filter((interval) => interval !== "1s");
@@ -322,6 +323,31 @@ describe("pages", () => {
     expect((await complete("1m")).at(-1)).toBe(false);
   });
 });
+
+test("with 400 days of seconds a page is read from the newest", async () => {
+  const many = await freshDatabase();
+  try {
+    const owner = many.as("stofka_owner");
+    await owner`SELECT ensure_seconds_day(day::date)
+      FROM generate_series('2023-05-01'::date, '2024-05-31'::date, interval '1 day') AS day`;
+    const at = (offsetS: number) => second(offsetS, 10, 1);
+    await writeSeconds(owner, [at(1), at(62)]);
+    await drainAt(owner, iso(START_MS + 95_000));
+    const plans = many.as("stofka_stream", 1);
+    await plans`SET plan_cache_mode = force_custom_plan`;
+    const request = { market: BTC, interval: "1h", toMs: null, count: 200 } as const;
+    // a transaction holds a lock on each table and index that its plans name
+    const locked = await plans.begin(async (transaction) => {
+      const rows = await rollupsOf(transaction as unknown as Database, request);
+      expect(rows.parts.turnover).toBe("1");
+      return await transaction`SELECT count(*)::int AS count FROM pg_locks
+        WHERE pid = pg_backend_pid() AND relation::regclass::text LIKE 'market_candle_1s_2%'`;
+    });
+    expect(locked[0]!["count"]).toBe(2);
+  } finally {
+    await many.drop();
+  }
+}, 60_000);
 
 test("1,000 requests at a time for the same are one question to the database", async () => {
   await writeSeconds(owner, [second(1, 10, 1)]);

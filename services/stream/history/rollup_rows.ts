@@ -63,11 +63,42 @@ export interface Anchor {
  * while the drain runs, and a day of them would be 86,400 while it does not. Minutes that are stored are no shortcut: after
  * a standstill the drain folds the newest first, so that between stored ones others are still missing.
  */
-export async function rollupsOf(
+export async function rollupsOf(database: Database, request: CandleRequest): Promise<RollupRows> {
+  for (let attempt = 1;; attempt++) {
+    const floorMs = attempt < ATTEMPTS_MAX ? await newestUntilMs(database, request) : 0;
+    const rows = await rollupsAbove(database, request, floorMs);
+    if (floorMs <= (rows.anchor?.untilMs ?? 0)) return rows;
+  }
+}
+
+/** The newest row can only go backwards when somebody deletes it: then nothing is assumed of it. */
+const ATTEMPTS_MAX = 2;
+
+/**
+ * From where on seconds are to be looked for at the earliest: the `until` of the newest row before the request's statement,
+ * in which it can only be later. As a parameter of that statement it leaves out the partitions of every earlier day: with
+ * 400 of them an answer takes 6 ms instead of 16 by a generic plan, 3 instead of 92 by one of its own.
+ */
+async function newestUntilMs(
+  database: Database,
+  { market, interval, toMs }: CandleRequest,
+): Promise<number> {
+  const [row] = await database`
+    SELECT (extract(epoch FROM until) * 1000)::bigint AS until_ms FROM ${
+    database(tableOf(interval))
+  }
+    WHERE market = ${market} AND starts_at < ${iso(toMs ?? LAST_MS)}::timestamptz
+    ORDER BY starts_at DESC LIMIT 1`;
+  return Number(row?.["until_ms"] ?? 0);
+}
+
+async function rollupsAbove(
   database: Database,
   { market, interval, toMs, count }: CandleRequest,
+  floorMs: number,
 ): Promise<RollupRows> {
   const table = database(tableOf(interval));
+  const floor = iso(floorMs);
   const to = iso(toMs ?? LAST_MS);
   const ends = iso(
     toMs === null ? LAST_MS : bucketEndMs(interval, bucketStartMs(interval, toMs - 1)),
@@ -89,7 +120,7 @@ export async function rollupsOf(
       SELECT starts_at AS newest, greatest(
         (SELECT at FROM since), date_bin('1 minute', starts_at, 'epoch') - interval '2 minutes') AS fine
       FROM market_candle_1s
-      WHERE market = ${market} AND starts_at >= (SELECT at FROM since)
+      WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at >= (SELECT at FROM since)
         AND starts_at < ${ends}::timestamptz AND NOT deleted
       ORDER BY starts_at DESC LIMIT 1
     ), part AS MATERIALIZED (
@@ -98,13 +129,13 @@ export async function rollupsOf(
         (array_agg(close ORDER BY starts_at DESC))[1] AS close, trim_scale(sum(volume)) AS volume,
         trim_scale(sum(turnover)) AS turnover, max(last_tick_at) AS last_tick_at, 0 AS correction_ms
       FROM market_candle_1s
-      WHERE market = ${market} AND starts_at >= (SELECT at FROM since)
+      WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at >= (SELECT at FROM since)
         AND starts_at < (SELECT fine FROM edge) AND NOT deleted
       GROUP BY 1
       UNION ALL
       SELECT starts_at, '1s', open, high, low, close, volume, turnover, last_tick_at, correction_ms
       FROM market_candle_1s
-      WHERE market = ${market} AND starts_at >= (SELECT fine FROM edge)
+      WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at >= (SELECT fine FROM edge)
         AND starts_at < ${ends}::timestamptz AND NOT deleted
     ), span AS MATERIALIZED (
       SELECT covered(
