@@ -97,14 +97,15 @@ function packagesInstalled() {
     if (error.code === "ENOENT") return false;
     throw error;
   }
-  return Object.entries(wanted).every(
-    ([path, { version, integrity, dev, devOptional, optional }]) => {
-      if (!path.startsWith("node_modules/") || ((dev || devOptional) && !forTests)) return true;
-      const installed = found[path];
-      if (installed === undefined) return optional === true || devOptional === true; // of another platform
-      return installed.version === version && installed.integrity === integrity;
-    },
-  );
+  return Object.entries(wanted).every(([path, entry]) => {
+    const { version, integrity, optional } = entry;
+    // A link says itself not whether it is for tests; the folder that it leads to does.
+    const { dev, devOptional } = entry.link ? wanted[entry.resolved] : entry;
+    if (!path.startsWith("node_modules/") || ((dev || devOptional) && !forTests)) return true;
+    const installed = found[path];
+    if (installed === undefined) return optional === true || devOptional === true; // of another platform
+    return installed.version === version && installed.integrity === integrity;
+  });
 }
 
 /** The real binary, not the wrapper in .bin: its process is the one to signal and to measure. */
