@@ -10,7 +10,7 @@ import {
   statfsSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Failure, reason } from "#core/failure.ts";
 import type { ExchangeWish } from "./exchange_choice.ts";
 import type { Ports } from "./ports.ts";
@@ -135,7 +135,7 @@ export function emptyDataFolder(folder: string): void {
     return;
   }
   if (kept.postgresFolder !== undefined) {
-    rmSync(kept.postgresFolder, { recursive: true, force: true });
+    rmSync(dirname(kept.postgresFolder), { recursive: true, force: true }); // ours alone: server_user.ts
   }
   for (const name of OURS) rmSync(join(folder, name), { recursive: true, force: true });
   rmSync(join(folder, MARK), { force: true });
