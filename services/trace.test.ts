@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { readdirSync, readFileSync } from "node:fs";
 import { Registry } from "prom-client";
 import { expect, test } from "vitest";
 import type { ProducerRecord } from "#adapters/kafka/producer.ts";
@@ -132,4 +133,27 @@ test("one id follows a frame from the exchange's socket to the readers' streams"
 
 test("at level info a frame leaves no line", () => {
   expect(follow("info").filter(({ frame }) => frame !== undefined)).toEqual([]);
+});
+
+test("docs/logs.md names every event, and none that is not there", () => {
+  const root = new URL("..", import.meta.url).pathname;
+  const sources = ["adapters", "services"].flatMap((folder) =>
+    readdirSync(root + folder, { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !/\.test\.ts$|testing\//.test(file))
+      .map((file) => readFileSync(`${root}${folder}/${file}`, "utf8"))
+  );
+  const written = new Set(
+    sources.flatMap((source) =>
+      [...source.matchAll(/\bevent: "([a-z_]+)"/g)].map(([, name]) => name!)
+    ),
+  );
+  // these take the code of the failure
+  for (const name of ["frame_unreadable", "frame_unknown"]) written.add(name);
+  const text = readFileSync(`${root}docs/logs.md`, "utf8");
+  expect([...written].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  const table = text.slice(text.indexOf("## Events")).split("\n").map((line) => line.split("|")[1]);
+  const listed = table.flatMap((cell) => [...(cell ?? "").matchAll(/`([a-z_]+)`/g)])
+    .map(([, name]) => name!).filter((name) => name !== "cause");
+  expect(listed.length).toBeGreaterThan(30);
+  expect(listed.filter((name) => !written.has(name))).toEqual([]);
 });
