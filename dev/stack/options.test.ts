@@ -23,6 +23,7 @@ test("without flags nothing is asked for, and the data lies in the checkout", ()
     detach: false,
     yes: false,
     install: true,
+    statusOnly: false,
     help: false,
     rest: [],
   });
@@ -41,6 +42,7 @@ test("every flag is read; named paths start where the user stands, not in the ch
     detach: true,
     yes: true,
     install: false,
+    statusOnly: false,
     help: false,
     rest: [],
   });
