@@ -8,7 +8,8 @@ const NAMES = {
   latency: "frame to SSE event at a client, p50 and p99, at given rates",
   throughput: "highest steady rate to Redis and SSE, and with PostgreSQL",
   footprint: "CPU and memory of each service at the exchange's real load",
-  candle_requests: "pages of /api/candles from PostgreSQL, p50 and p99, and requests a second a core",
+  candle_requests:
+    "pages of /api/candles from PostgreSQL, p50 and p99, and requests a second a core",
   upsert: "rows a second into market_candle_1s, by batch size",
   sse_fanout: "SSE clients and events a second of one stream replica",
 };

@@ -16,6 +16,7 @@ const MODULES = {
   exchange: ["run", "-A", "--cached-only", join(checkout, "dev/exchange/main.ts")],
   format: ["fmt"],
   metrics: ["run", "-A", "--cached-only", join(checkout, "dev/metrics.ts")],
+  parity: ["run", "-A", "--cached-only", join(checkout, "dev/parity/main.ts")],
   ok: ["run", "-A", "--cached-only", join(checkout, "dev/ok.ts")],
 };
 
