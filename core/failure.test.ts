@@ -19,3 +19,8 @@ test("a Failure without a cause has none, so that reason() does not say undefine
   expect("cause" in new Failure("a", "b")).toBe(false);
   expect(reason(new Failure("a", "b"))).toBe("b");
 });
+
+test("shown() survives whatever JSON can hold", () => {
+  expect(shown(JSON.parse('{"toString":null}'))).toBe('{"toString":null}');
+  expect(shown([1, "a"])).toBe('[1,"a"]');
+});

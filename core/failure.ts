@@ -14,9 +14,14 @@ export class Failure extends Error {
   }
 }
 
-/** A value as it may appear in a message: quoted, and cut so that garbage cannot flood a log. */
+/**
+ * A value as it may appear in a message: as JSON, and cut so that garbage cannot flood a log. `String(value)` of a parsed
+ * `{"toString":null}` would throw: one hostile frame would have ended a service.
+ */
 export function shown(value: unknown, charsMax = 80): string {
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  const text = typeof value === "string" || (typeof value === "object" && value !== null)
+    ? JSON.stringify(value)
+    : String(value);
   return text.length <= charsMax ? text : `${text.slice(0, charsMax)}… (${text.length} characters)`;
 }
 

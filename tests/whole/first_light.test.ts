@@ -71,7 +71,8 @@ describe("first light", () => {
   });
 
   test("PostgreSQL holds what the exchange's ledger says, to the last digit, for all markets", async () => {
-    await until("10 seconds are settled", 30_000, () => settledMs() - sinceMs >= 10_000);
+    // enough trades for each claim below, also in a quiet half minute
+    await until("40 seconds are settled", 90_000, () => settledMs() - sinceMs >= 40_000);
     const untilMs = settledMs();
     const { control, rest } = stack.file.exchange;
     const markets = await listedMarkets(rest);
