@@ -41,8 +41,8 @@ export async function initKafka(
       "kafka.tools.StorageTool",
       "format",
       "--standalone",
-      "--cluster-id",
-      clusterId,
+      // one word: an id that begins with a hyphen, one in 64, would be read as another option
+      `--cluster-id=${clusterId}`,
       "--config",
       settingsFile(options),
     ],
