@@ -21,8 +21,8 @@ export interface Candle {
   readonly lastTickAtMs: number;
 }
 
-/** Where a second came from: the exchange's live socket, or a replayed recording. */
-export type Origin = "websocket" | "replay";
+/** Where a second came from: the exchange's live socket, a replayed recording, or an answer of its REST interface. */
+export type Origin = "websocket" | "replay" | "rest";
 
 /** A candle as it reached us. */
 export interface ReceivedCandle extends Candle {

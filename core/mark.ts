@@ -9,8 +9,10 @@ export const BREAK_CAUSES = [
   "closed",
   /** The connection was refused, or failed with an error. */
   "error",
-  /** No frame and no pong in time: a half-open link, or an exchange gone silent. */
+  /** No frame and no pong in time: a half-open link, or the network between. */
   "silent",
+  /** Pongs, but no frame of any market for longer than chance allows: the exchange is there and says nothing. */
+  "quiet",
   /** The exchange answered with an error frame. */
   "rejected",
   /** We subscribed again because the market list changed. */

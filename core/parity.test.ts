@@ -35,8 +35,8 @@ describe("compareCandles()", () => {
   test("gives each bucket of either side one verdict, ascending", () => {
     expect(kinds([candle(3_000), candle(1_000)], [candle(2_000), candle(1_000)])).toEqual([
       [1_000, "match"],
-      [2_000, "missing here"],
-      [3_000, "missing there"],
+      [2_000, "missing_here"],
+      [3_000, "missing_there"],
     ]);
   });
 
@@ -51,10 +51,16 @@ describe("compareCandles()", () => {
   test("forgives the turnover what a float64 loses, and nothing else", () => {
     const exact = "2511125524827.97362";
     expect(kinds([candle(0, { turnover: exact })], [candle(0, { turnover: "2511125524827.9736" })]))
-      .toEqual([[0, "match, exchange rounded"]]);
+      .toEqual([[0, "match_rounded"]]);
     expect(kinds([candle(0, { turnover: exact })], [candle(0, { turnover: "2511125524827.974" })]))
       .toEqual([[0, "differ"]]);
     expect(kinds([candle(0, { volume: exact })], [candle(0, { volume: "2511125524827.9736" })]))
       .toEqual([[0, "differ"]]);
+  });
+
+  test("forgives a longer candle's turnover two steps of a float64", () => {
+    const minute = (turnover: string): Candle => ({ ...candle(0, { turnover }), interval: "1m" });
+    expect(kinds([minute("0.3")], [minute("0.3000000000000001")])).toEqual([[0, "match_rounded"]]);
+    expect(kinds([minute("0.3")], [minute("0.30000000000000016")])).toEqual([[0, "differ"]]);
   });
 });

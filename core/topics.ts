@@ -10,7 +10,7 @@ export const TOPICS = {
   listing: "market_listing",
   /** Every REST candle answer: back-fill, completion and parity alike. */
   exchangeCandle: "exchange_candle",
-  /** A roll-up row, closed or forming, with its revision. */
+  /** A row as PostgreSQL holds it: a roll-up, closed or forming, or a second that an answer of the exchange filled or corrected. */
   postgresCandle: "postgres_candle",
   /** What could not be read or was refused, with the reason. */
   deadLetter: "market_dead_letter",
@@ -28,17 +28,20 @@ export interface TopicPlan {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const HOUR_MS = 3_600_000;
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const MIB = 1024 * 1024;
 
 const compacted = {
   "cleanup.policy": "compact",
   "min.cleanable.dirty.ratio": "0.2",
-  "segment.ms": String(HOUR_MS),
-  "max.compaction.lag.ms": String(6 * HOUR_MS),
+  // the open segment is never compacted: a reader from the beginning reads at most so much of each partition beside the newest
+  // of each key, and what waits for the cleaner, which looks every 15 s
+  "segment.ms": String(5 * MINUTE_MS),
+  "segment.bytes": String(8 * MIB),
+  "max.compaction.lag.ms": String(10 * MINUTE_MS),
   "delete.retention.ms": String(DAY_MS),
-  "segment.bytes": String(64 * MIB),
 };
 
 function kept(ms: number, bytesPerPartition: number): Record<string, string> {
@@ -74,8 +77,15 @@ export const HEADERS = {
   frame: "frame",
   /** `mark` on a coverage mark; absent on an element. */
   kind: "kind",
-  /** On a dead letter: code and message of the failure, at most 500 characters. */
-  reason: "reason",
+  /** On a dead letter: the failure's code, and its message, at most 500 characters. */
+  deadCode: "dead_code",
+  deadReason: "dead_reason",
+  /** On a dead letter: where the record lay. Absent on a frame that ingest could not read: it was in no topic. */
+  sourceTopic: "source_topic",
+  sourcePartition: "source_partition",
+  sourceOffset: "source_offset",
+  /** On a record that came back from the dead letter: when an operator sent it again, ms since the epoch. */
+  replayedAt: "replayed_at",
 } as const;
 
 export const KIND_MARK = "mark";

@@ -1,13 +1,14 @@
 import type { Candle, Origin, ReceivedCandle } from "../candle.ts";
-import { interval } from "../interval.ts";
 import { parseJsonNumbersAsText } from "../json_numbers.ts";
-import { market } from "../market.ts";
 import { candleRevision, type Revision } from "../revision.ts";
-import { eventReader, jsonObject } from "./json.ts";
+import { encodeCandleFields, readCandleFields } from "./candle_fields.ts";
+import { eventReader } from "./json.ts";
 
 /** A second, newest revision or not: the reader merges by revision. */
 export interface CandleEvent extends ReceivedCandle {
   readonly revision: Revision;
+  /** The exchange has no such second after all: whoever shows it takes it away, and keeps the revision. Absent where it has. */
+  readonly deleted?: true;
 }
 
 export function candleEvent(candle: Candle, receivedAtMs: number, origin: Origin): CandleEvent {
@@ -17,21 +18,10 @@ export function candleEvent(candle: Candle, receivedAtMs: number, origin: Origin
 
 /** `{"market":"KRW-BTC","interval":"1s","starts_at_ms":…,"open":142009000,…,"revision":"…"}` */
 export function encodeCandleEvent(event: CandleEvent): string {
-  return jsonObject({
-    market: `"${event.market}"`,
-    interval: `"${event.interval}"`,
-    starts_at_ms: String(event.startsAtMs),
-    open: event.open,
-    high: event.high,
-    low: event.low,
-    close: event.close,
-    volume: event.volume,
-    turnover: event.turnover,
-    last_tick_at_ms: String(event.lastTickAtMs),
-    received_at_ms: String(event.receivedAtMs),
-    origin: `"${event.origin}"`,
-    revision: `"${event.revision}"`,
-  });
+  return `{${encodeCandleFields(event)},"received_at_ms":${event.receivedAtMs},` +
+    `"origin":"${event.origin}","revision":"${event.revision}"${
+      event.deleted === true ? `,"deleted":true` : ""
+    }}`;
 }
 
 export function decodeCandleEvent(text: string): CandleEvent {
@@ -42,18 +32,10 @@ export function decodeCandleEvent(text: string): CandleEvent {
 export function candleEventFrom(value: unknown): CandleEvent {
   const read = eventReader(value, "candle");
   return {
-    market: market(read.text("market")),
-    interval: interval(read.text("interval")),
-    startsAtMs: read.ms("starts_at_ms"),
-    open: read.decimal("open"),
-    high: read.decimal("high"),
-    low: read.decimal("low"),
-    close: read.decimal("close"),
-    volume: read.decimal("volume"),
-    turnover: read.decimal("turnover"),
-    lastTickAtMs: read.ms("last_tick_at_ms"),
+    ...readCandleFields(read),
     receivedAtMs: read.ms("received_at_ms"),
     origin: read.text("origin") as Origin,
     revision: read.text("revision") as Revision,
+    ...read.raw("deleted") === true ? { deleted: true } : {},
   };
 }

@@ -10,6 +10,7 @@ import { decodeLinkEvent, encodeLinkEvent } from "./link_event.ts";
 import { encodePostgresCandleEvent, type PostgresCandleEvent } from "./postgres_candle_event.ts";
 import { decodeTail, encodeTail } from "./tail_event.ts";
 import { decodeTickerEvent, encodeTickerEvent, tickerEvent } from "./ticker_event.ts";
+import { EXCHANGE_KINDS } from "../exchange_kind.ts";
 
 const time = fc.integer({ min: 0, max: 101_559_956_668_415 });
 const market = fc.constantFrom("KRW-BTC", "USDT-1INCH") as fc.Arbitrary<Market>;
@@ -61,9 +62,11 @@ const link = fc.record({
   untilMs: time,
 });
 
-test("a candle event comes back with every digit", () => {
+test("a candle event comes back with every digit, and whether it was taken back", () => {
   fc.assert(fc.property(candle, (event) => {
-    expect(decodeCandleEvent(encodeCandleEvent(event))).toEqual(event);
+    expect(decodeCandleEvent(encodeCandleEvent(event))).toStrictEqual(event);
+    const deleted = { ...event, deleted: true } as const;
+    expect(decodeCandleEvent(encodeCandleEvent(deleted))).toStrictEqual(deleted);
   }));
 });
 
@@ -99,7 +102,7 @@ test("a tail comes back whole; without roll-ups asked for it does not speak of t
   fc.assert(fc.property(
     fc.record({
       sinceMs: time,
-      exchange: fc.constantFrom("upbit", "simulator", "replay", "other"),
+      exchange: fc.constantFrom(...EXCHANGE_KINDS),
       link: fc.option(link, { nil: null }),
       tickers: fc.array(ticker, { maxLength: 4 }),
       candles: fc.array(candle, { maxLength: 4 }),

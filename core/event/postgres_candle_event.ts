@@ -1,9 +1,8 @@
 import type { FoldedCandle } from "../fold.ts";
-import { interval } from "../interval.ts";
 import { parseJsonNumbersAsText } from "../json_numbers.ts";
-import { market } from "../market.ts";
 import type { Revision } from "../revision.ts";
-import { eventReader, jsonObject } from "./json.ts";
+import { encodeCandleFields, readCandleFields } from "./candle_fields.ts";
+import { eventReader } from "./json.ts";
 
 /** Whether a roll-up was folded from below, or is the exchange's own row where the fold would have been incomplete. */
 export type RollupSource = "folded" | "exchange";
@@ -23,24 +22,9 @@ export interface PostgresCandleEvent extends FoldedCandle {
 
 /** `{"market":"KRW-BTC","interval":"1h","starts_at_ms":…,"open":142009000,…,"closed":false,…,"revision":"…"}` */
 export function encodePostgresCandleEvent(event: PostgresCandleEvent): string {
-  return jsonObject({
-    market: `"${event.market}"`,
-    interval: `"${event.interval}"`,
-    starts_at_ms: String(event.startsAtMs),
-    open: event.open,
-    high: event.high,
-    low: event.low,
-    close: event.close,
-    volume: event.volume,
-    turnover: event.turnover,
-    last_tick_at_ms: String(event.lastTickAtMs),
-    closed: String(event.closed),
-    complete: String(event.complete),
-    deleted: String(event.deleted),
-    source: `"${event.source}"`,
-    until_ms: String(event.untilMs),
-    revision: `"${event.revision}"`,
-  });
+  return `{${encodeCandleFields(event)},"closed":${event.closed},"complete":${event.complete},` +
+    `"deleted":${event.deleted},"source":"${event.source}","until_ms":${event.untilMs},` +
+    `"revision":"${event.revision}"}`;
 }
 
 export function decodePostgresCandleEvent(text: string): PostgresCandleEvent {
@@ -51,16 +35,7 @@ export function decodePostgresCandleEvent(text: string): PostgresCandleEvent {
 export function postgresCandleEventFrom(value: unknown): PostgresCandleEvent {
   const read = eventReader(value, "postgres-candle");
   return {
-    market: market(read.text("market")),
-    interval: interval(read.text("interval")),
-    startsAtMs: read.ms("starts_at_ms"),
-    open: read.decimal("open"),
-    high: read.decimal("high"),
-    low: read.decimal("low"),
-    close: read.decimal("close"),
-    volume: read.decimal("volume"),
-    turnover: read.decimal("turnover"),
-    lastTickAtMs: read.ms("last_tick_at_ms"),
+    ...readCandleFields(read),
     closed: read.raw("closed") === true,
     complete: read.raw("complete") === true,
     deleted: read.raw("deleted") === true,

@@ -1,12 +1,10 @@
+import type { ExchangeKind } from "../exchange_kind.ts";
 import { parseJsonNumbersAsText } from "../json_numbers.ts";
 import { type CandleEvent, candleEventFrom } from "./candle_event.ts";
 import { eventReader, jsonObject } from "./json.ts";
 import { type LinkEvent, linkEventFrom } from "./link_event.ts";
 import { type PostgresCandleEvent, postgresCandleEventFrom } from "./postgres_candle_event.ts";
 import { type TickerEvent, tickerEventFrom } from "./ticker_event.ts";
-
-/** Which exchange the data is from: the page says SIMULATED or REPLAY by it. */
-export type ExchangeKind = "upbit" | "simulator" | "replay" | "other";
 
 /** The first event of a connection. */
 export interface Tail {

@@ -2,7 +2,7 @@ import { parseJsonNumbersAsText } from "../json_numbers.ts";
 import { market } from "../market.ts";
 import { type Revision, tickerRevision } from "../revision.ts";
 import type { Ticker } from "../ticker.ts";
-import { eventReader, jsonObject } from "./json.ts";
+import { eventReader } from "./json.ts";
 
 export interface TickerEvent extends Ticker {
   readonly receivedAtMs: number;
@@ -18,25 +18,16 @@ export function tickerEvent(ticker: Ticker, receivedAtMs: number): TickerEvent {
   return { ...ticker, receivedAtMs, revision };
 }
 
-/** `{"market":"KRW-BTC","price":142009000,"previous_close":…,"change":"RISE",…,"revision":"…"}` */
+/** null is spelled `null`, as JSON spells it. `{"market":"KRW-BTC","price":142009000,"previous_close":…,"change":"RISE",…,"revision":"…"}` */
 export function encodeTickerEvent(event: TickerEvent): string {
-  return jsonObject({
-    market: `"${event.market}"`,
-    price: event.price,
-    previous_close: event.previousClose ?? "null",
-    change: event.change === null ? "null" : `"${event.change}"`,
-    change_price: event.changePrice ?? "null",
-    change_rate: event.changeRate ?? "null",
-    high: event.high ?? "null",
-    low: event.low ?? "null",
-    volume_24h: event.volume24h ?? "null",
-    turnover_24h: event.turnover24h ?? "null",
-    volume_today: event.volumeToday ?? "null",
-    timestamp_ms: String(event.timestampMs),
-    trade_timestamp_ms: String(event.tradeTimestampMs),
-    received_at_ms: String(event.receivedAtMs),
-    revision: `"${event.revision}"`,
-  });
+  return `{"market":"${event.market}","price":${event.price},"previous_close":${event.previousClose},` +
+    `"change":${event.change === null ? null : `"${event.change}"`},` +
+    `"change_price":${event.changePrice},"change_rate":${event.changeRate},` +
+    `"high":${event.high},"low":${event.low},` +
+    `"volume_24h":${event.volume24h},"turnover_24h":${event.turnover24h},` +
+    `"volume_today":${event.volumeToday},"timestamp_ms":${event.timestampMs},` +
+    `"trade_timestamp_ms":${event.tradeTimestampMs},"received_at_ms":${event.receivedAtMs},` +
+    `"revision":"${event.revision}"}`;
 }
 
 export function decodeTickerEvent(text: string): TickerEvent {

@@ -16,6 +16,20 @@ export const CANDLE_TYPES: Readonly<Record<string, Interval>> = {
   "candle.240m": "4h",
 };
 
+/** The DEFAULT format's names of what {@link readCandle} reads. */
+export const CANDLE_FIELDS = [
+  "type",
+  "code",
+  "candle_date_time_utc",
+  "opening_price",
+  "high_price",
+  "low_price",
+  "trade_price",
+  "candle_acc_trade_volume",
+  "candle_acc_trade_price",
+  "timestamp",
+] as const;
+
 /**
  * A candle element of the stream, in DEFAULT or SIMPLE format:
  *

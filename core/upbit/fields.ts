@@ -1,6 +1,7 @@
 import { type Decimal, decimal } from "../decimal.ts";
 import { Failure, shown } from "../failure.ts";
 import { isMarket, type Market } from "../market.ts";
+import { wholeNumber } from "../whole_number.ts";
 
 /** One element of a stream frame or a REST answer, its numbers still text. */
 export type Element = Readonly<Record<string, unknown>>;
@@ -55,7 +56,7 @@ export class Fields {
   /** An integer of milliseconds since the epoch. */
   timeMs(long: string, short: string): number {
     const value = this.raw(long, short);
-    const time = typeof value === "string" && /^\d{1,14}$/.test(value) ? Number(value) : NaN;
+    const time = wholeNumber(value, 14);
     if (time <= TIME_MS_MAX) return time;
     throw this.#failure(long, value, "milliseconds since 1970 as a whole number");
   }

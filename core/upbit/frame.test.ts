@@ -1,6 +1,8 @@
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readFrame } from "./frame.ts";
+import { ElementReader } from "./element_reader.ts";
+import { ELEMENT_FRAME_FIELDS, readElementFrame, readFrame } from "./frame.ts";
 
 const CANDLE =
   `{"type":"candle.1s","code":"KRW-BTC","candle_date_time_utc":"2025-01-02T04:28:05","opening_price":142009000.00000000,"timestamp":1735792085824,"stream_type":"REALTIME"}`;
@@ -70,4 +72,35 @@ test("readFrame() fails with a Failure on any text and any JSON, never otherwise
     }),
     { numRuns: 2_000 },
   );
+});
+
+test("readElementFrame() says what readFrame() says, or nothing", () => {
+  const reader = new ElementReader(ELEMENT_FRAME_FIELDS);
+  const quick = (text: string) => {
+    const read = reader.read(Buffer.from(text));
+    return read === null ? null : readElementFrame(read.element);
+  };
+  expect(quick(CANDLE)).toEqual(readFrame(CANDLE));
+  const names = fc.constantFrom("type", "code", "stream_type", "timestamp", "st", "tms", "x");
+  const values = fc.constantFrom(
+    ...['"candle.1s"', '"ticker"', '"KRW-BTC"', '"krw"', '"SNAPSHOT"', '"REALTIME"', "null"],
+    ...["1735792085824", "1.5", "1e400", "-1", "true", '"2025-01-02T04:28:05"', '"가"', "{}"],
+  );
+  let read = 0;
+  const own = fc.tuple(names, values).map(([name, value]) =>
+    CANDLE.replace(new RegExp(`"${name}":[^,}]*`), `"${name}":${value}`)
+  );
+  const any = fc.array(fc.tuple(names, values), { maxLength: 5 }).map((fields) =>
+    `{${fields.map(([name, value]) => `"${name}":${value}`).join(",")}}`
+  );
+  fc.assert(
+    fc.property(fc.oneof(own, any), (text) => {
+      const frame = quick(text);
+      if (frame === null) return;
+      read++;
+      expect(frame).toEqual(readFrame(text));
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(read).toBeGreaterThan(10);
 });

@@ -57,6 +57,29 @@ export function readFrame(text: string): Frame {
   throw new Failure("frame_unknown", `${shown(text)} is not a frame of the exchange we know`);
 }
 
+/** The DEFAULT format's names of what {@link readElementFrame} reads. */
+export const ELEMENT_FRAME_FIELDS = [
+  "type",
+  "code",
+  "stream_type",
+  "timestamp",
+  "candle_date_time_utc",
+] as const;
+
+/**
+ * The frame of an element whose fields were read on their own, numbers as text.
+ *
+ * @returns null when it is no candle or ticker with all that a frame may say: {@link readFrame} says what it is
+ */
+export function readElementFrame(element: Element): Frame | null {
+  const { type, code, stream_type: streamType, timestamp } = element;
+  if ((type !== "candle.1s" && type !== "ticker") || !isMarket(code)) return null;
+  const startsAt = element["candle_date_time_utc"];
+  if (streamType == null || (type === "ticker" ? timestamp : startsAt) == null) return null;
+  const fields = { code, stream_type: streamType, timestamp: Number(timestamp) };
+  return readElement({ ...fields, candle_date_time_utc: startsAt }, type, "");
+}
+
 function readElement(element: Element, type: "candle.1s" | "ticker", text: string): Frame {
   const market = element["code"] ?? element["cd"];
   if (!isMarket(market)) {

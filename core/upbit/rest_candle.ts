@@ -1,5 +1,4 @@
 import type { Candle } from "../candle.ts";
-import { Failure, shown } from "../failure.ts";
 import type { Interval } from "../interval.ts";
 import { type Element, Fields, utcSecondMs } from "./fields.ts";
 
@@ -52,15 +51,4 @@ export function readRestCandle(interval: Interval, element: Element): Candle {
     turnover: fields.decimal("candle_acc_trade_price", ""),
     lastTickAtMs: fields.timeMs("timestamp", ""),
   };
-}
-
-/** @throws Failure `answer_unreadable` when it is not a list */
-export function readRestCandles(interval: Interval, answer: unknown): Candle[] {
-  if (!Array.isArray(answer)) {
-    throw new Failure(
-      "answer_unreadable",
-      `${shown(JSON.stringify(answer))} is not a list of candles`,
-    );
-  }
-  return answer.map((element: Element) => readRestCandle(interval, element));
 }

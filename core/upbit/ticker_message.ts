@@ -4,6 +4,24 @@ import { type Element, Fields } from "./fields.ts";
 
 const CHANGES = ["RISE", "EVEN", "FALL"] as const;
 
+/** The DEFAULT format's names of what {@link readTicker} reads. */
+export const TICKER_FIELDS = [
+  "type",
+  "code",
+  "trade_price",
+  "prev_closing_price",
+  "change",
+  "signed_change_price",
+  "signed_change_rate",
+  "high_price",
+  "low_price",
+  "acc_trade_volume_24h",
+  "acc_trade_price_24h",
+  "acc_trade_volume",
+  "timestamp",
+  "trade_timestamp",
+] as const;
+
 /**
  * A ticker element of the stream, in DEFAULT or SIMPLE format; of its 33 fields those we use.
  *
