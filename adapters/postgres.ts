@@ -31,7 +31,9 @@ export function postgresClient(settings: PostgresSettings): Database {
     max_lifetime: 1_800,
     fetch_types: false,
     types: ARRAY_TYPES,
-    backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 2),
+    // s. Attempts count for the whole pool, and a query waits for its connection's pause beside its caller's own: a longer one
+    // would be most of what is lost after the server is back
+    backoff: (attempt: number) => Math.min(0.05 * 2 ** attempt, 0.5),
     onnotice: () => {},
     connection: {
       application_name: settings.applicationName,

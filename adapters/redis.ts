@@ -12,6 +12,8 @@ export interface RedisSettings {
   readonly connectionName: string;
   /** A command without an answer for this long fails; the server may still carry it out. */
   readonly commandTimeoutMs: number;
+  /** Commands of the same turn of the event loop go out in one write. */
+  readonly gathered?: boolean;
 }
 
 /**
@@ -26,6 +28,7 @@ export function redisClient(settings: RedisSettings, log: Log): Redis {
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
+    enableAutoPipelining: settings.gathered ?? false,
     retryStrategy: (attempt) => backoffMs({ firstMs: 50, maxMs: 1_000 }, attempt, Math.random()),
   });
   redis.on("error", (error: unknown) => {

@@ -2,6 +2,7 @@ import { createRequire } from "node:module";
 import type { Kafka, LogEntry } from "kafkajs";
 import type { Log } from "../log.ts";
 import { speedUpEncoding } from "./fast_encoding.ts";
+import { guardHalfOpen } from "./half_open_guard.ts";
 import { guardRequestQueue } from "./request_queue_guard.ts";
 
 export interface KafkaSettings {
@@ -52,6 +53,7 @@ export function kafkaClient(settings: KafkaSettings, log: Log): Kafka {
 function loadKafkajs(): typeof import("kafkajs") {
   speedUpEncoding();
   guardRequestQueue();
+  guardHalfOpen();
   return createRequire(import.meta.url)("kafkajs") as typeof import("kafkajs");
 }
 

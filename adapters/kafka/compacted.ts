@@ -6,17 +6,23 @@ import { KafkaAdmin } from "./admin.ts";
 import type { KafkaSettings } from "./client.ts";
 import { consumeAll } from "./consumer.ts";
 import { abortable } from "./producer.ts";
+import type { BatchHandler } from "./records.ts";
 
-export interface CompactedOptions {
+export interface WholeTopicOptions {
   readonly settings: KafkaSettings;
   readonly log: Log;
   readonly groupPrefix: string;
   /** The topic's name on the broker. */
   readonly topic: string;
-  /** Further keys are not taken. */
-  readonly keysMax: number;
+  /** Takes each batch, in order within a partition. What it throws begins the reading anew. */
+  readonly handle: BatchHandler;
   /** In [0, 1). */
   readonly chance: () => number;
+}
+
+export interface CompactedOptions extends Omit<WholeTopicOptions, "handle"> {
+  /** Further keys are not taken. */
+  readonly keysMax: number;
 }
 
 /** When nothing more comes for so long, the rest up to the end was compacted away. */
@@ -33,6 +39,31 @@ export async function readCompacted(
   options: CompactedOptions,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, string> | null> {
+  const { keysMax, ...whole } = options;
+  const entries = new Map<string, string>();
+  const read = await readWholeTopic({
+    ...whole,
+    handle: ({ records }) => {
+      for (const { key, value } of records) {
+        if (key === null || value === null) entries.delete(key ?? "");
+        else if (entries.has(key) || entries.size < keysMax) entries.set(key, value.toString());
+      }
+      return Promise.resolve();
+    },
+  }, signal);
+  return read ? entries : null;
+}
+
+/**
+ * Reads a topic from its beginning to where it ends now, outside of any shared group. Waits for the cluster and the topic,
+ * without a limit; all connections are closed before it returns.
+ *
+ * @returns false when the signal aborted first
+ */
+export async function readWholeTopic(
+  options: WholeTopicOptions,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { settings, log, topic } = options;
   for (let attempt = 1; !signal.aborted; attempt++) {
     const admin = new KafkaAdmin(settings, log);
@@ -51,38 +82,35 @@ export async function readCompacted(
     }
     await sleep(backoffMs(RETRY, attempt, options.chance()), signal);
   }
-  return null;
+  return false;
 }
 
 async function readBetween(
-  { settings, log, groupPrefix, topic, keysMax }: CompactedOptions,
+  { settings, log, groupPrefix, topic, handle }: WholeTopicOptions,
   from: ReadonlyMap<number, bigint>,
   to: ReadonlyMap<number, bigint>,
   signal: AbortSignal,
-): Promise<ReadonlyMap<string, string> | null> {
-  const entries = new Map<string, string>();
+): Promise<boolean> {
   const next = new Map([...from].filter(([partition, offset]) => offset < to.get(partition)!));
-  if (next.size === 0) return entries;
+  if (next.size === 0) return true;
   const done = new AbortController();
+  const until = AbortSignal.any([signal, done.signal]);
   let idle = setTimeout(() => done.abort(), IDLE_MS_MAX);
   await consumeAll({
     settings,
     log,
     groupPrefix,
     positions: () => new Map([[topic, next]]),
-    handle: ({ partition, records }) => {
+    handle: async (batch) => {
       clearTimeout(idle);
-      idle = setTimeout(() => done.abort(), IDLE_MS_MAX);
-      for (const { key, value, offset } of records) {
-        if (offset < next.get(partition)!) continue;
-        if (key === null || value === null) entries.delete(key ?? "");
-        else if (entries.has(key) || entries.size < keysMax) entries.set(key, value.toString());
-        next.set(partition, offset + 1n);
-      }
+      const { partition } = batch;
+      const records = batch.records.filter(({ offset }) => offset >= next.get(partition)!);
+      await handle({ ...batch, records }, until);
+      if (records.length > 0) next.set(partition, records.at(-1)!.offset + 1n);
       if ([...next].every(([partition, offset]) => offset >= to.get(partition)!)) done.abort();
-      return Promise.resolve();
+      idle = setTimeout(() => done.abort(), IDLE_MS_MAX);
     },
-  }, AbortSignal.any([signal, done.signal]));
+  }, until);
   clearTimeout(idle);
-  return signal.aborted ? null : entries;
+  return !signal.aborted;
 }

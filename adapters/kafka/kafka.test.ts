@@ -64,6 +64,33 @@ describe("Kafka", () => {
     expect((await admin.endOffsets(topic)).size).toBe(12);
   });
 
+  test("who sends while another send is on its way waits for its turn, and one that was given up holds nobody up", async () => {
+    const given = new AbortController();
+    const sends = [
+      producer.send(records(8, 0, 200), stop.signal),
+      producer.send([], stop.signal),
+      producer.send(records(8, 200, 200), given.signal),
+      producer.send(records(8, 400, 200), stop.signal),
+    ];
+    given.abort(new Error("given up"));
+    expect((await Promise.allSettled(sends)).map(({ status }) => status))
+      .toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    const seen = await collect((take, signal) =>
+      consumeAll({
+        settings,
+        log,
+        groupPrefix: groupName(namespace, "turns"),
+        positions: () => new Map([[topic, new Map([[8, 0n]])]]),
+        handle: ({ partition, records }) => {
+          take(records.map(({ value }) => String(value)), partition);
+          return Promise.resolve();
+        },
+      }, signal), (seen) => total(seen) >= 400);
+    expect(seen.get(8)).toEqual(
+      [...records(8, 0, 200), ...records(8, 400, 200)].map(({ value }) => value),
+    );
+  });
+
   test("records arrive in order with bytes and headers unchanged; a group goes on where it committed", async () => {
     const groupId = groupName(namespace, "order");
     await producer.send([...records(3, 0, 500), ...records(4, 0, 10)], stop.signal);

@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { Producer, TopicMessages } from "kafkajs";
 import { backoffMs } from "#core/backoff.ts";
-import { assert } from "#core/assert.ts";
 import { reason } from "#core/failure.ts";
 import { sleep } from "#core/lifecycle.ts";
 import type { Log } from "../log.ts";
@@ -20,14 +19,15 @@ export interface ProducerRecord {
 const RETRY = { firstMs: 100, maxMs: 1_000 };
 
 /**
- * Sends records until the cluster has acknowledged them (acks = all, idempotent). One call at a time: what is behind
- * waits while a send is retried, since the order of an idempotent producer ends at a send that was rejected.
+ * Sends records until the cluster has acknowledged them (acks = all, idempotent). One send at a time, in the order of the calls:
+ * what is behind waits while a send is retried, since the order of an idempotent producer ends at a send that was rejected. How
+ * many wait is the callers' matter.
  */
 export class KafkaProducer {
   readonly #settings: KafkaSettings;
   readonly #log: Log;
   #producer: Producer | null = null;
-  #sending = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(settings: KafkaSettings, log: Log) {
     this.#settings = settings;
@@ -53,20 +53,21 @@ export class KafkaProducer {
    * @throws the signal's reason when it aborts first; the records may then have been written or not
    */
   async send(records: readonly ProducerRecord[], signal: AbortSignal): Promise<void> {
-    assert(!this.#sending, "one send at a time", records.length);
     if (records.length === 0) return;
-    this.#sending = true;
-    try {
-      const topicMessages = byTopic(records);
-      await this.#retried("send", signal, async () => {
-        await this.connect(signal);
-        signal.throwIfAborted();
-        await this.#producer!.sendBatch({ acks: -1, topicMessages });
-      });
+    const sent = this.#turn.then(() => this.#send(records, signal));
+    this.#turn = sent.catch(() => {}); // its caller's matter, not that of the next in turn
+    await sent;
+  }
+
+  async #send(records: readonly ProducerRecord[], signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const topicMessages = byTopic(records);
+    await this.#retried("send", signal, async () => {
+      await this.connect(signal);
       signal.throwIfAborted();
-    } finally {
-      this.#sending = false;
-    }
+      await this.#producer!.sendBatch({ acks: -1, topicMessages });
+    });
+    signal.throwIfAborted();
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { KafkaMessage } from "kafkajs";
+import { FetchedRecord } from "./fast_records.ts";
 
 export interface ConsumedRecord {
   readonly topic: string;
@@ -25,11 +26,42 @@ export interface ConsumedBatch {
 /** Never throws for what the world may do; a rejection means the batch was not handled and must come again. */
 export type BatchHandler = (batch: ConsumedBatch, signal: AbortSignal) => Promise<void>;
 
+/** Key and headers of a record that {@link FetchedRecord} holds are decoded when they are first asked for. */
+class LazyRecord implements ConsumedRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestampMs: number;
+  readonly value: Buffer | null;
+  readonly #fetched: FetchedRecord;
+  #key: string | null | undefined;
+  #headers: Readonly<Record<string, string>> | undefined;
+
+  constructor(topic: string, partition: number, fetched: FetchedRecord) {
+    this.topic = topic;
+    this.partition = partition;
+    this.offset = fetched.offset;
+    this.timestampMs = fetched.timestamp;
+    this.value = fetched.value;
+    this.#fetched = fetched;
+  }
+
+  get key(): string | null {
+    return this.#key === undefined ? this.#key = this.#fetched.keyText() : this.#key;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return this.#headers ??= this.#fetched.headerTexts();
+  }
+}
+
+/** @param message of kafkajs, or what `decodeRecordBatch` makes in its place */
 export function consumedRecord(
   topic: string,
   partition: number,
-  message: KafkaMessage,
+  message: KafkaMessage | FetchedRecord,
 ): ConsumedRecord {
+  if (message instanceof FetchedRecord) return new LazyRecord(topic, partition, message);
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(message.headers ?? {})) {
     const first = Array.isArray(value) ? value[0] : value;
