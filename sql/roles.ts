@@ -1,14 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type Database, sqlState } from "#adapters/postgres.ts";
+import { ROLES } from "#core/database_roles.ts";
 import { Failure } from "#core/failure.ts";
 import { scramVerifier } from "./scram.ts";
-
-/** The roles of the services, and where their passwords come from. The owner is whoever runs the migrations. */
-export const ROLES = [
-  { role: "stofka_persist", password: "STOFKA_PERSIST_PASSWORD", readOnly: false },
-  { role: "stofka_stream", password: "STOFKA_STREAM_PASSWORD", readOnly: true },
-  { role: "stofka_repair", password: "STOFKA_REPAIR_PASSWORD", readOnly: true },
-] as const;
 
 const PASSWORD = /^[\x21-\x7e]{8,128}$/;
 const ATTEMPTS_MAX = 10;

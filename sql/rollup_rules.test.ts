@@ -12,6 +12,7 @@ import {
   writeMark,
   writeSeconds,
 } from "./testing/history.ts";
+import { recomputed, rollupLines } from "./testing/recomputed.ts";
 
 let database: TestDatabase;
 
@@ -227,6 +228,51 @@ test("an hour of arrears never starves the minute that has just ended", async ()
   await drainAt(database.sql, at("10:01:01.1"), 5);
   expect(await candle("1h", "09:00:00")).toMatchObject({ volume: "55" });
 });
+
+test(
+  "nor does it where pg_cron stood still for that hour, and more is dirty than a round takes",
+  async () => {
+    const minutes = Array.from({ length: 60 }, (_, minute) => String(minute).padStart(2, "0"));
+    const hour = [BTC, ETH].flatMap((market) =>
+      minutes.map((minute, n) => second(`09:${minute}:10`, `${n + 1}`, market))
+    );
+    await writeSeconds(database.sql, hour);
+    // each second of four hundred markets wrote such a row: 1.4 million in an hour
+    await database.sql`
+    INSERT INTO candle_dirty
+    SELECT ${at("09:00:00")}::text::timestamptz + (n % 60) * interval '1 minute', ${BTC}, '1m'
+    FROM generate_series(1, 250000) n`;
+    for (const minute of ["00", "01"]) {
+      await writeSeconds(database.sql, [BTC, ETH].map((m) => second(`10:${minute}:10`, "7", m)));
+      await mark(`10:${minute === "00" ? "01" : "02"}:01`);
+      const [first] = await round(`10:${minute === "00" ? "01" : "02"}:01.1`, 5);
+      expect(first).toMatchObject({ more: true });
+      for (const market of [BTC, ETH]) {
+        expect(await candle("1m", `10:${minute}:00`, market), `${market} ${minute}`)
+          .toMatchObject({ complete: true, close: "7" });
+      }
+      // the hour is still being worked off
+      expect((await readRollups(database.sql, "1m")).length).toBeLessThan(60);
+    }
+    await drainAt(database.sql, at("10:02:01.1"), 30);
+    const closed = rollupLines(await readRollups(database.sql)).filter((line) =>
+      line.startsWith("1h") && line.includes("T09")
+    );
+    expect(closed).toEqual(
+      recomputed(hour).filter((line) => line.startsWith("1h")).map((line) =>
+        line.replace("false", "true")
+      ),
+    );
+    // the buckets that form: all of it, and until where
+    for (const market of [BTC, ETH]) {
+      expect(await candle("1d", "00:00:00", market)).toMatchObject({
+        volume: "62",
+        close: "7",
+        until: at("10:02:00"),
+      });
+    }
+  },
+);
 
 describe("completeness", () => {
   test("of a day that we joined at 15:20 comes together from answers of several lengths and what we saw", async () => {

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { type Database, postgresClient, sqlState } from "#adapters/postgres.ts";
+import { ROLES } from "#core/database_roles.ts";
 import { testServers } from "../../tests/servers.ts";
 import { migrate, readMigrations } from "../migrator.ts";
-import { ROLES } from "../roles.ts";
 
 /** A database of its own for a test file, with clients of the owner and of the services' roles. */
 export interface FreshDatabase {
@@ -58,8 +58,10 @@ export async function freshDatabase(empty = false): Promise<FreshDatabase> {
 
 async function migratedTemplate(admin: Database): Promise<string> {
   const migrations = await readMigrations(SQL_FOLDER);
-  const version = migrations.map(({ checksum }) => checksum.slice(0, 6)).join("");
-  const name = `stofka_template_${version}`.slice(0, 63);
+  // short: PostgreSQL cuts names at 63 bytes, and eight migrations' own sums once made the template and its making one name
+  const version = createHash("sha256").update(migrations.map(({ checksum }) => checksum).join())
+    .digest("hex").slice(0, 16);
+  const name = `stofka_template_${version}`;
   await admin`SELECT pg_advisory_lock(hashtext('stofka_template'))`;
   try {
     const [existing] = await admin`SELECT 1 FROM pg_database WHERE datname = ${name}`;

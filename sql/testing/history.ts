@@ -169,6 +169,7 @@ export async function clear(sql: Database): Promise<void> {
       "market_candle",
       "candle_dirty",
       "rollup_todo",
+      "rollup_outbox",
       "coverage_session",
       "coverage_seen",
       "coverage_known",
