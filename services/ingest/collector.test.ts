@@ -8,6 +8,7 @@ import { decodeMark, type Mark } from "#core/mark.ts";
 import type { Market } from "#core/market.ts";
 import type { Namespace } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
+import { HEADERS } from "#core/topics.ts";
 import { Collector } from "./collector.ts";
 import { frameIds } from "./frame_id.ts";
 import { collectorGauges } from "./gauges.ts";
@@ -249,6 +250,26 @@ describe("a session", () => {
     expect(bench.sent.at(-1)?.[0]).toEqual({ ticket: "ticket-2" });
   });
 
+  test("of a feed that falls behind covers nothing that has not come, whatever pongs say", () => {
+    const bench = new Bench().live();
+    const second = (agoMs: number): string =>
+      new Date(bench.nowMs - 1_000 - agoMs).toISOString().slice(0, 19);
+    bench.wait(1_000).element("KRW-BTC", { candle_date_time_utc: second(0) });
+    const untilMs = bench.nowMs;
+    expect(bench.mark().session).toMatchObject({ untilMs });
+    for (let lagMs = 10_000; lagMs <= 14_000; lagMs += 1_000) {
+      bench.wait(1_000).element("KRW-BTC", { candle_date_time_utc: second(lagMs) });
+      bench.pong();
+      expect(bench.mark().session).toMatchObject({ untilMs });
+    }
+    // it goes on at its pace, 14 s late: 5 s of it are what an ended session gives up anyway
+    bench.wait(20_000).element("KRW-BTC", { candle_date_time_utc: second(14_000) });
+    bench.pong();
+    expect(Math.abs(bench.mark().session!.untilMs - (bench.nowMs - 9_000))).toBeLessThan(1_000);
+    bench.wait(1_000).element("KRW-BTC", { candle_date_time_utc: second(0) });
+    expect(bench.mark().session).toMatchObject({ untilMs: bench.nowMs });
+  });
+
   test("ends as rejected at an error frame, which also ends the connection", () => {
     const bench = new Bench().live();
     bench.frame({ error: { name: "INVALID_PARAM", message: "…" } });
@@ -321,7 +342,7 @@ describe("a feed that should not be silent", () => {
       expect(session!.untilMs).toBeLessThanOrEqual(lastFrameMs + 5_000);
     }
     bench.wait(1_000).collector.tick();
-    expect(bench.ends).toEqual(["silent"]);
+    expect(bench.ends).toEqual(["quiet"]);
   });
 
   test("begins a new session when it speaks again", () => {
@@ -334,7 +355,7 @@ describe("a feed that should not be silent", () => {
     bench.element("KRW-BTC");
     expect(bench.newestMark()).toMatchObject({
       link: "up",
-      cause: "silent",
+      cause: "quiet",
       session: { untilMs: lastFrameMs, ended: true },
     });
     bench.wait(1_000).collector.tick();
@@ -351,7 +372,7 @@ describe("what cannot be read", () => {
     bench.acknowledge();
     const letter = bench.topic.find(({ topic }) => topic === "market_dead_letter");
     expect(String(letter?.value)).toBe(garbled);
-    expect(letter?.headers["reason"]).toMatch(/^frame_unreadable: /);
+    expect(letter?.headers[HEADERS.deadCode]).toBe("frame_unreadable");
     expect(bench.newestMark()).toMatchObject({
       link: "up",
       cause: "error",

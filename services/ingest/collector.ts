@@ -2,10 +2,17 @@ import type { Buffer } from "node:buffer";
 import type { Log } from "#adapters/log.ts";
 import { Failure } from "#core/failure.ts";
 import type { Market } from "#core/market.ts";
-import { type Frame, readFrame } from "#core/upbit/frame.ts";
+import { ElementReader } from "#core/upbit/element_reader.ts";
+import {
+  ELEMENT_FRAME_FIELDS,
+  type Frame,
+  readElementFrame,
+  readFrame,
+} from "#core/upbit/frame.ts";
 import { type Asked, Asking } from "./asking.ts";
 import type { Clock } from "./clock.ts";
 import type { Coverage } from "./coverage.ts";
+import { FeedLag } from "./feed_lag.ts";
 import type { CollectorState } from "./gauges.ts";
 import type { Connection, LinkEvent } from "./link.ts";
 import { Listings } from "./listings.ts";
@@ -16,7 +23,7 @@ import { Pulse } from "./pulse.ts";
 import type { RecordMaker } from "./records.ts";
 import { Sessions } from "./sessions.ts";
 import { listFrame, subscribeFrame } from "./subscription.ts";
-import { suspect } from "./suspect.ts";
+import { type Suspect, suspect } from "./suspect.ts";
 
 export interface CollectorPorts {
   readonly clock: Clock;
@@ -28,6 +35,8 @@ export interface CollectorPorts {
   readonly newTicket: () => string;
   /** Id of the next frame. */
   readonly nextFrameId: () => string;
+  /** False where frames tell of another time than now, as in a replay (default true). */
+  readonly followsTime?: boolean;
 }
 
 /** A session that ended because Kafka was away is followed by the next when so much of the outbox is free again. */
@@ -49,8 +58,12 @@ export class Collector implements CollectorState {
   readonly #listings: Listings;
   readonly #sessions: Sessions;
   readonly #pulse = new Pulse();
+  readonly #lag = new FeedLag();
+  readonly #elements = new ElementReader(ELEMENT_FRAME_FIELDS);
   #connection: Connection | null = null;
   #wanted: readonly Market[] = [];
+  /** Markets asked for since the start: one that was just delisted may still have a word on its way. */
+  readonly #everWanted = new Set<Market>();
   #beat = false;
   #frameAtSteadyMs: number;
   #pongAtSteadyMs: number;
@@ -81,7 +94,7 @@ export class Collector implements CollectorState {
       case "frame":
         return this.#frame(event.atMs, event.bytes);
       case "pong":
-        if (this.#pulse.silence === "chance") this.#sessions.proof(event.atMs);
+        if (this.#pulse.silence === "chance") this.#proof(event.atMs);
         this.#pongAtSteadyMs = this.#ports.clock.steadyMs();
         return;
       case "down":
@@ -99,6 +112,7 @@ export class Collector implements CollectorState {
     const { log } = this.#ports;
     log.info({ event: "markets", count: next.length, before: known.size }, "market list changed");
     this.#wanted = next;
+    for (const market of next) this.#everWanted.add(market);
     this.#ask();
   }
 
@@ -112,6 +126,7 @@ export class Collector implements CollectorState {
     if (this.#stopped) return;
     const { outbox, metrics } = this.#ports;
     this.#listen();
+    this.#lag.tick();
     this.#ask();
     this.#settleLate();
     const accepted = this.#asking.current?.accepted ?? null;
@@ -150,6 +165,11 @@ export class Collector implements CollectorState {
 
   get coverage(): Coverage {
     return this.#sessions.coverage;
+  }
+
+  /** The markets to be collected, as the exchange lists them now. */
+  get markets(): readonly Market[] {
+    return this.#wanted;
   }
 
   get asked(): Asked | null {
@@ -195,21 +215,33 @@ export class Collector implements CollectorState {
     metrics.frameBytes.inc(bytes.length);
     let frame: Frame;
     try {
-      frame = readFrame(bytes.toString());
+      const quick = this.#elements.read(bytes);
+      frame = (quick === null ? null : readElementFrame(quick.element)) ??
+        readFrame(bytes.toString());
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      return this.#unreadable(error, atMs, bytes, id);
+      const mayBe = error.code === "frame_unreadable"
+        ? suspect(bytes)
+        : { kind: "nothing" } as const;
+      return this.#refuse(error, mayBe, atMs, bytes, id);
     }
     metrics.frames.inc({ kind: frame.kind });
     switch (frame.kind) {
       case "candle":
       case "ticker": {
         const { kind, market, snapshot, knownAtMs } = frame;
+        if (!this.#everWanted.has(market)) {
+          const failure = new Failure("market_unlisted", `${market} is none we asked for`);
+          // a garbled code hides whose second it is
+          const mayBe = kind === "candle" ? "anything" : "nothing";
+          return this.#refuse(failure, { kind: mayBe }, atMs, bytes, id);
+        }
         log.debug({ event: "frame_received", frame: id, kind, market }, "element received");
         this.#asking.heard(market);
         if (snapshot) this.#list(true);
         if (!snapshot && knownAtMs !== null) {
           metrics.receivedAfterSeconds.observe({ kind }, Math.max(0, atMs - knownAtMs) / 1_000);
+          if (kind === "candle") this.#heardOf(knownAtMs, atMs);
         }
         if (!this.#put(records.element(kind, market, bytes, atMs, id))) return;
         break;
@@ -226,26 +258,31 @@ export class Collector implements CollectorState {
       case "status":
         break;
     }
-    this.#sessions.proof(atMs);
+    this.#proof(atMs);
+  }
+
+  /** All that was sent before has arrived; of a feed that is behind, nothing is claimed that it has not sent yet. */
+  #proof(atMs: number): void {
+    this.#sessions.proof(atMs - this.#lag.behindMs);
   }
 
   /**
-   * What cannot be read is kept, and what it may have been is not covered. A candle whose market can be seen goes the way of
-   * that market's candles: whoever stores them refuses it, and leaves a hole of a few seconds in that market alone. One
-   * that may have been anybody's ends the session; the next goes on with the same subscription.
+   * What cannot be read, or is of a market nobody asked for, is kept, and what it may have been is not covered. A candle whose
+   * market can be seen goes the way of that market's candles: whoever stores them refuses it, and leaves a hole of a few
+   * seconds in that market alone. One that may have been anybody's ends the session; the next goes on with the same
+   * subscription.
    */
-  #unreadable(failure: Failure, atMs: number, bytes: Buffer, id: string): void {
+  #refuse(failure: Failure, mayBe: Suspect, atMs: number, bytes: Buffer, id: string): void {
     const { metrics, log, records } = this.#ports;
     const { code, message } = failure;
-    const mayBe = code === "frame_unreadable" ? suspect(bytes) : { kind: "nothing" } as const;
     metrics.frames.inc({ kind: "unreadable" });
     log.warn({ event: code, frame: id, bytes: bytes.length, may_be: mayBe }, message);
     const record = mayBe.kind === "candle"
       ? records.element("candle", mayBe.market, bytes, atMs, id)
-      : records.deadLetter(bytes, atMs, id, `${code}: ${message}`);
+      : records.deadLetter(bytes, atMs, id, failure);
     if (!this.#put(record)) return;
     if (mayBe.kind !== "anything") {
-      this.#sessions.proof(atMs);
+      this.#proof(atMs);
       return;
     }
     this.#sessions.doubt(atMs);
@@ -291,7 +328,7 @@ export class Collector implements CollectorState {
     if (this.#asking.current === null) return;
     this.#pulse.tick(this.#beat);
     this.#beat = false;
-    if (this.#pulse.silence === "dead") this.#connection?.end("silent", "pongs, but no frames");
+    if (this.#pulse.silence === "dead") this.#connection?.end("quiet", "pongs, but no frames");
   }
 
   /** A frame after a silence that was none of chance: what belongs into it may be missing, and it was not claimed. */
@@ -299,8 +336,21 @@ export class Collector implements CollectorState {
     this.#beat = true;
     if (this.#pulse.silence !== "chance" && this.#asking.current !== null) {
       this.#asking.forget();
-      this.#sessions.end(this.coverage.link, "silent");
+      this.#sessions.end(this.coverage.link, "quiet");
       this.#pulse.restart();
+    }
+  }
+
+  #heardOf(secondEndMs: number, atMs: number): void {
+    if (this.#ports.followsTime === false) return;
+    const before = this.#lag.behindMs;
+    this.#lag.heard(atMs, secondEndMs);
+    const behindMs = this.#lag.behindMs;
+    if (before === 0 && behindMs > 0) {
+      this.#ports.log.warn(
+        { event: "feed_behind", behind_ms: behindMs },
+        "the exchange's seconds come late, or our clock is ahead: what has not come is not covered",
+      );
     }
   }
 

@@ -4,6 +4,7 @@ import { KafkaProducer } from "#adapters/kafka/producer.ts";
 import { opsServer } from "#adapters/ops_server.ts";
 import { runService } from "#adapters/service.ts";
 import { groupName, topicName } from "#core/namespace.ts";
+import { partitionOf } from "#core/partition.ts";
 import { TOPICS } from "#core/topics.ts";
 import { acknowledged } from "./acknowledged.ts";
 import { clock } from "./clock.ts";
@@ -16,6 +17,7 @@ import { collectorGauges } from "./gauges.ts";
 import { ingestGauges, ingestMetrics } from "./metrics.ts";
 import { Outbox } from "./outbox.ts";
 import { RecordMaker } from "./records.ts";
+import { repairWorker } from "./repair/start_repair.ts";
 
 /** The exchange lists below a thousand markets, and listed others before. */
 const LISTINGS_MAX = 10_000;
@@ -48,6 +50,7 @@ await runService("ingest", ({ log, registry, environment }) => {
     log,
     newTicket: randomUUID,
     nextFrameId: frameIds(randomUUID().slice(0, 6)),
+    followsTime: origin === "websocket",
   });
   ingestGauges(registry, collectorGauges(collector, outbox.queue, time));
   return [
@@ -93,5 +96,22 @@ await runService("ingest", ({ log, registry, environment }) => {
         }
       },
     },
+    ...settings.postgresUrl === "" || settings.exchangeKind === "replay" ? [] : [repairWorker({
+      namespace,
+      kafka,
+      postgresUrl: settings.postgresUrl,
+      restUrl: settings.exchangeRestUrl,
+      budget: settings.restBudget,
+      clock: time,
+      chance: Math.random,
+      markets: () => collector.markets,
+      seenSinceMs: (market) => {
+        const { session } = collector.coverage;
+        const seen = session?.marketsByPartition[partitionOf(market)]?.includes(market) ?? false;
+        return seen ? session!.sinceMs : null;
+      },
+      registry,
+      log,
+    })],
   ];
 });

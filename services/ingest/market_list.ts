@@ -2,6 +2,7 @@ import { Failure, shown } from "#core/failure.ts";
 import { jsonElements } from "#core/json_elements.ts";
 import { isMarket, type Market } from "#core/market.ts";
 import { readListing } from "#core/upbit/listing.ts";
+import { boundedText } from "./bounded_text.ts";
 
 /** The exchange's markets: its entry of each, as it is written there. In the exchange's order. */
 export type MarketList = ReadonlyMap<Market, string>;
@@ -96,22 +97,8 @@ export async function fetchMarketList(restUrl: string, signal: AbortSignal): Pro
       await answer.body?.cancel();
       throw new Error(`HTTP status ${answer.status}`);
     }
-    return await boundedText(answer);
+    return await boundedText(answer, ANSWER_BYTES_MAX);
   } catch (error) {
     throw new Failure("market_list_unreachable", `${address} gave no market list`, error);
   }
-}
-
-async function boundedText(answer: Response): Promise<string> {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  let bytes = 0;
-  for await (const chunk of answer.body ?? []) {
-    bytes += chunk.byteLength;
-    if (bytes > ANSWER_BYTES_MAX) {
-      throw new Error(`answer is longer than ${ANSWER_BYTES_MAX} bytes`);
-    }
-    text += decoder.decode(chunk, { stream: true });
-  }
-  return text + decoder.decode();
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ProducerRecord } from "#adapters/kafka/producer.ts";
 import { sleep } from "#core/lifecycle.ts";
+import { until } from "../../tests/until.ts";
 import { Outbox, type Sender } from "./outbox.ts";
 
 const never = new AbortController().signal;
@@ -38,18 +39,21 @@ function manualSender(): Sender & { readonly batches: string[][]; acknowledge():
 
 const turns = (): Promise<void> => sleep(5, never);
 
+const batches = (sender: { readonly batches: readonly unknown[] }, count: number): Promise<void> =>
+  until(`${count} batches`, 5_000, () => sender.batches.length === count, { everyMs: 1 });
+
 test("what one turn of the loop brings goes as one batch, the next as soon as it is acknowledged", async () => {
   const sender = manualSender();
-  const outbox = new Outbox({ sender, limits, steadyMs: () => 0 });
+  const outbox = new Outbox({ sender, limits, steadyMs: () => 0, gatherMs: 1 });
   const running = outbox.run(never);
   await turns();
   for (const value of ["a", "b", "c"]) outbox.put(record(value));
-  await turns();
+  await batches(sender, 1);
   for (const value of ["d", "e"]) outbox.put(record(value));
   await turns();
   expect(sender.batches).toEqual([["a", "b", "c"]]);
   sender.acknowledge();
-  await turns();
+  await batches(sender, 2);
   expect(sender.batches).toEqual([["a", "b", "c"], ["d", "e"]]);
   outbox.close();
   sender.acknowledge();
@@ -58,14 +62,14 @@ test("what one turn of the loop brings goes as one batch, the next as soon as it
 
 test("marks wait for the acknowledgement of what was before them", async () => {
   const sender = manualSender();
-  const outbox = new Outbox({ sender, limits, steadyMs: () => 0 });
+  const outbox = new Outbox({ sender, limits, steadyMs: () => 0, gatherMs: 1 });
   const running = outbox.run(never);
   outbox.put(record("a"));
   outbox.putMarks([record("m1"), record("m2")]);
   outbox.put(record("b"));
   outbox.close();
-  for (let batch = 0; batch < 3; batch++) {
-    await turns();
+  for (let batch = 1; batch <= 3; batch++) {
+    await batches(sender, batch);
     sender.acknowledge();
   }
   expect(await running).toBe(0);
@@ -74,12 +78,12 @@ test("marks wait for the acknowledgement of what was before them", async () => {
 
 test("giving up tells how much is unsent, what is on its way included", async () => {
   const sender = manualSender();
-  const outbox = new Outbox({ sender, limits, steadyMs: () => 0 });
+  const outbox = new Outbox({ sender, limits, steadyMs: () => 0, gatherMs: 1 });
   const giveUp = new AbortController();
   const running = outbox.run(giveUp.signal);
   outbox.put(record("a"));
   outbox.putMarks([record("m")]);
-  await turns();
+  await batches(sender, 1);
   outbox.close();
   giveUp.abort();
   expect(await running).toBe(2);
@@ -87,7 +91,7 @@ test("giving up tells how much is unsent, what is on its way included", async ()
 
 test("after closing nothing is taken", async () => {
   const sender = manualSender();
-  const outbox = new Outbox({ sender, limits, steadyMs: () => 0 });
+  const outbox = new Outbox({ sender, limits, steadyMs: () => 0, gatherMs: 1 });
   outbox.close();
   expect(outbox.put(record("a"))).toBe(false);
   expect(outbox.putMarks([record("m")])).toBe(false);

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { expect, test } from "vitest";
+import { Failure } from "#core/failure.ts";
 import type { Market } from "#core/market.ts";
 import type { Namespace } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
@@ -38,11 +39,11 @@ test("a delisted market is a tombstone", () => {
 
 test("a dead letter keeps the bytes and the reason", () => {
   const bytes = Buffer.from([0xff, 0x00]);
-  const record = maker.deadLetter(bytes, 1, "f", "frame_unreadable: …");
+  const record = maker.deadLetter(bytes, 1, "f", new Failure("frame_unreadable", "…"));
   expect(record.value).toBe(bytes);
   expect(record).toMatchObject({
     topic: "simulated.market_dead_letter",
     key: null,
-    headers: { reason: "frame_unreadable: …", frame: "f" },
+    headers: { dead_code: "frame_unreadable", dead_reason: "…", frame: "f" },
   });
 });

@@ -1,11 +1,15 @@
 import type { Buffer } from "node:buffer";
 import type { ProducerRecord } from "#adapters/kafka/producer.ts";
 import type { Origin } from "#core/candle.ts";
+import type { Failure } from "#core/failure.ts";
 import { encodeMark, type Mark } from "#core/mark.ts";
 import type { Market } from "#core/market.ts";
 import { type Namespace, topicName } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
 import { HEADERS, KIND_MARK, TOPICS } from "#core/topics.ts";
+
+/** Longest reason of a dead letter; a longer one is cut. */
+const REASON_CHARS_MAX = 500;
 
 /** Makes the records ingest writes. The value of an element is the exchange's bytes, unchanged. */
 export class RecordMaker {
@@ -40,14 +44,18 @@ export class RecordMaker {
     };
   }
 
-  /** What could not be read, as it came. @param reason code and message */
-  deadLetter(bytes: Buffer, atMs: number, frame: string, reason: string): ProducerRecord {
+  /** What could not be read, as it came. */
+  deadLetter(bytes: Buffer, atMs: number, frame: string, failure: Failure): ProducerRecord {
     return {
       topic: this.#topics.deadLetter,
       partition: 0,
       key: null,
       value: bytes,
-      headers: { ...this.#headers(atMs, frame), [HEADERS.reason]: reason },
+      headers: {
+        ...this.#headers(atMs, frame),
+        [HEADERS.deadCode]: failure.code,
+        [HEADERS.deadReason]: failure.message.slice(0, REASON_CHARS_MAX),
+      },
     };
   }
 

@@ -42,9 +42,9 @@ export class Sessions {
     this.#proofMs = atMs;
   }
 
-  /** All that the exchange sent before this time has arrived and is on its way to Kafka. */
+  /** All that the exchange has to say of before this time has arrived and is on its way to Kafka. */
   proof(atMs: number): void {
-    this.#proofMs = atMs;
+    this.#proofMs = Math.max(this.#proofMs, atMs);
   }
 
   open(id: string, markets: readonly Market[], sinceMs: number): void {

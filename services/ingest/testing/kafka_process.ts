@@ -7,9 +7,10 @@ import { join } from "node:path";
 import { sleep } from "#core/lifecycle.ts";
 import { initKafka, type KafkaOptions, kafkaPart } from "../../../dev/stack/kafka_broker.ts";
 import type { Job } from "../../../dev/stack/part.ts";
+import { tied } from "../../../tests/tied.ts";
 import { testServers } from "../../../tests/servers.ts";
 
-/** A broker that a test may kill: one of its own, as the local stack runs it, in a temporary folder. */
+/** A broker that a test may kill or freeze: one of its own, as the local stack runs it, in a temporary folder. */
 export class KafkaProcess {
   readonly #options: KafkaOptions;
   #child: ChildProcess | null = null;
@@ -43,7 +44,7 @@ export class KafkaProcess {
   async restart(): Promise<void> {
     const part = kafkaPart(this.#options);
     this.#child = run(part);
-    const limit = AbortSignal.timeout(60_000);
+    const limit = AbortSignal.timeout(180_000);
     for (;;) {
       try {
         return await part.ready();
@@ -63,6 +64,15 @@ export class KafkaProcess {
     await once(child, "exit");
   }
 
+  /** It answers nothing more and its connections stay open, as on a machine that swaps, or a virtual one that is moved. */
+  freeze(): void {
+    this.#child!.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child!.kill("SIGCONT");
+  }
+
   async remove(): Promise<void> {
     await this.kill();
     rmSync(this.#options.folder, { recursive: true, force: true });
@@ -70,7 +80,7 @@ export class KafkaProcess {
 }
 
 function run({ command, args, cwd }: Job): ChildProcess {
-  return spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), stdio: "ignore" });
+  return tied(spawn(command, args, { ...(cwd === undefined ? {} : { cwd }), stdio: "ignore" }));
 }
 
 function freePort(): Promise<number> {

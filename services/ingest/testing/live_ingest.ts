@@ -1,10 +1,10 @@
 import { Registry } from "prom-client";
 import { pino } from "pino";
 import type { ProducerRecord } from "#adapters/kafka/producer.ts";
-import { sleep } from "#core/lifecycle.ts";
 import { decodeMark, type Mark } from "#core/mark.ts";
 import type { Market } from "#core/market.ts";
 import type { Namespace } from "#core/namespace.ts";
+import { until } from "../../../tests/until.ts";
 import { clock } from "../clock.ts";
 import { collect } from "../collect.ts";
 import { Collector } from "../collector.ts";
@@ -35,6 +35,8 @@ export class LiveIngest {
   readonly registry = new Registry();
   /** Lines of the log. */
   readonly lines: Record<string, unknown>[] = [];
+  /** When it dialed the exchange, ms of a clock that nobody sets. A busy exchange answers later, and closer together. */
+  readonly dialedAtMs: number[] = [];
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
@@ -72,7 +74,10 @@ export class LiveIngest {
       outbox,
       link: {
         url: options.wsUrl,
-        open: openExchangeSocket,
+        open: (...to) => {
+          this.dialedAtMs.push(time.steadyMs());
+          return openExchangeSocket(...to);
+        },
         clock: time,
         chance: Math.random,
         limits: options.link ?? {},
@@ -93,15 +98,9 @@ export class LiveIngest {
   }
 
   /** Waits until it holds. @throws Error with the newest lines of the log */
-  async until(what: string, holds: () => boolean, msMax = 15_000): Promise<void> {
-    const endMs = performance.now() + msMax;
-    while (!holds()) {
-      if (performance.now() > endMs) {
-        const newest = this.lines.slice(-15).map((line) => JSON.stringify(line));
-        throw new Error(`${what}: not within ${msMax} ms\n${newest.join("\n")}`);
-      }
-      await sleep(20, this.#stop.signal);
-    }
+  until(what: string, holds: () => boolean, msMax = 15_000): Promise<void> {
+    const told = () => this.lines.slice(-15).map((line) => JSON.stringify(line)).join("\n");
+    return until(what, msMax, holds, { everyMs: 20, told });
   }
 
   get covered(): readonly Market[] {
