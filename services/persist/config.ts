@@ -10,6 +10,8 @@ export function persistSettings(environment: (name: string) => string | undefine
     redisUrl: url("REDIS_URL", ["redis:", "rediss:"]),
     /** 0 = everything. */
     secondsKeptDays: wholeNumber("SECONDS_KEPT_DAYS", 0, 3_650),
+    /** What PostgreSQL's databases may take before the oldest day of seconds goes; 0 = no limit. */
+    postgresBytesMax: wholeNumber("POSTGRES_BYTES_MAX", 0, 999_999_999_999_999, 0),
     opsHost: text("OPS_HOST", "127.0.0.1"),
     opsPort: wholeNumber("OPS_PORT", 0, 65_535),
   }, environment);

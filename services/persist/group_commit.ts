@@ -8,6 +8,11 @@ export interface GroupCommitOptions<Item> {
   readonly sizeMax: number;
   /** Most items that may wait; more is our bug, since each caller waits for its own. */
   readonly itemsMax: number;
+  /**
+   * Stores that may run at a time, 1 unless it is told. With two the next group is spelled while the database works on the
+   * one before. They end in any order, so callers that do not wait for each other must have nothing in common.
+   */
+  readonly storesMax?: number;
   readonly store: (items: readonly Item[], signal: AbortSignal) => Promise<void>;
 }
 
@@ -18,15 +23,15 @@ interface Waiting<Item> {
 }
 
 /**
- * Stores what waits in one go whenever the previous store has finished: alone when idle, in groups under load, without a
- * timer. A caller's promise resolves when its item is stored; a partition's consumer waits for it, which is the
+ * Stores what waits in one go whenever a store has finished: alone when idle, in groups under load, without a timer. A caller's promise resolves when its item is stored; a partition's consumer waits for it, which is the
  * backpressure.
  */
 export class GroupCommit<Item> {
   readonly name: string;
   readonly #options: GroupCommitOptions<Item>;
   readonly #waiting: Waiting<Item>[] = [];
-  #wake: () => void = () => {};
+  /** Of the stores that have nothing to do. */
+  #idle: (() => void)[] = [];
   /** Why nothing is stored any more; null while it is. */
   #ended: unknown = null;
 
@@ -42,7 +47,7 @@ export class GroupCommit<Item> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     return new Promise((done, failed) => {
       this.#waiting.push({ item, done, failed });
-      this.#wake();
+      this.#idle.shift()?.();
     });
   }
 
@@ -52,30 +57,40 @@ export class GroupCommit<Item> {
 
   /** Works until the signal aborts, or `store` throws, which ends the service: it retries what may pass by itself. */
   async run(signal: AbortSignal): Promise<void> {
-    const wake = (): void => this.#wake();
-    signal.addEventListener("abort", wake);
-    try {
-      while (!signal.aborted) {
-        if (this.#waiting.length === 0) {
-          await new Promise<void>((resolve) => this.#wake = resolve);
-          // batches of one fetch are handed over within one turn of the loop: let them join
-          await setImmediate();
-          continue;
-        }
-        const group = this.#take();
-        try {
-          await this.#options.store(group.map(({ item }) => item), signal);
-        } catch (error) {
-          this.#ended = error;
-          for (const { failed } of group) failed(error);
-          throw error;
-        }
-        for (const { done } of group) done();
+    const failure = new AbortController();
+    const ended = AbortSignal.any([signal, failure.signal]);
+    const wakeAll = (): void => this.#idle.splice(0).forEach((wake) => wake());
+    ended.addEventListener("abort", wakeAll);
+    const stores = Array.from({ length: this.#options.storesMax ?? 1 }, async () => {
+      try {
+        await this.#storeGroups(ended);
+      } catch (error) {
+        this.#ended ??= error;
+        failure.abort(error);
       }
-    } finally {
-      signal.removeEventListener("abort", wake);
-      this.#ended ??= signal.reason;
-      for (const { failed } of this.#waiting.splice(0)) failed(this.#ended);
+    });
+    await Promise.all(stores);
+    this.#ended ??= signal.reason;
+    for (const { failed } of this.#waiting.splice(0)) failed(this.#ended);
+    failure.signal.throwIfAborted();
+  }
+
+  async #storeGroups(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      if (this.#waiting.length === 0) {
+        await new Promise<void>((resolve) => this.#idle.push(resolve));
+        // batches of one fetch are handed over within one turn of the loop: let them join
+        await setImmediate();
+        continue;
+      }
+      const group = this.#take();
+      try {
+        await this.#options.store(group.map(({ item }) => item), signal);
+      } catch (error) {
+        for (const { failed } of group) failed(error);
+        throw error;
+      }
+      for (const { done } of group) done();
     }
   }
 

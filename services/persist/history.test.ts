@@ -55,7 +55,12 @@ async function dirty(): Promise<readonly string[]> {
 
 describe("seconds", () => {
   test("a newer revision replaces, an equal one and an older one change nothing and make nothing dirty", async () => {
-    expect(await store({ volume: "2" })).toMatchObject({ effective: 1, equal: 0, older: 0 });
+    expect(await store({ volume: "2" })).toMatchObject({
+      effective: 1,
+      revised: 0,
+      equal: 0,
+      older: 0,
+    });
     expect(await dirty()).toEqual(["1m KRW-BTC 0"]);
     expect(await store({ volume: "2.000" }, { volume: "7", at: 61 })).toMatchObject({
       effective: 1,
@@ -65,7 +70,7 @@ describe("seconds", () => {
     expect(await store({ volume: "1" })).toMatchObject({ effective: 0, equal: 0, older: 1 });
     expect(await dirty()).toEqual(["1m KRW-BTC 0", "1m KRW-BTC 60"]);
     // a later tick wins although its volume is smaller: revisions are ordered, values are not
-    expect(await store({ volume: "0.5", tickMs: 900 })).toMatchObject({ effective: 1 });
+    expect(await store({ volume: "0.5", tickMs: 900 })).toMatchObject({ effective: 1, revised: 1 });
     expect(await rows()).toEqual([
       { market: "KRW-BTC", at: 0, volume: "0.5", revisions: 1, origin: "websocket" },
       { market: "KRW-BTC", at: 61, volume: "7", revisions: 0, origin: "websocket" },
@@ -110,6 +115,42 @@ describe("seconds", () => {
     const [row] = await persist`
       SELECT correction_ms, (extract(epoch FROM last_tick_at) * 1000)::bigint AS tick FROM market_candle_1s`;
     expect(row).toEqual({ correction_ms: "0", tick: String(work.seconds[0]!.event.lastTickAtMs) });
+  });
+
+  test("times are stored to the millisecond and no microsecond beside it, of any day that is taken", async () => {
+    const day = fc.integer({ min: Date.UTC(2017, 0, 1) / 86_400_000, max: 40_000 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: 86_399 }), { minLength: 100, maxLength: 200 }),
+        fc.nat({ max: 1_999 }),
+        day,
+        async (seconds, tickMs, day) => {
+          await owner`TRUNCATE market_candle_1s, candle_dirty`;
+          const at = day * 86_400 - START_MS / 1_000;
+          const work = mergeWork(
+            seconds.map((second) =>
+              workOf(
+                "second",
+                secondRecord({ at: at + second, tickMs: (tickMs + second * 7) % 2_000 }),
+              )
+            ),
+          );
+          await history.store(work);
+          const stored = await persist`
+            SELECT (extract(epoch FROM starts_at) * 1000)::text AS starts,
+              (extract(epoch FROM last_tick_at) * 1000)::text AS tick,
+              (extract(epoch FROM received_at) * 1000)::text AS received
+            FROM market_candle_1s ORDER BY starts_at`;
+          const exact = (ms: number): string => `${ms}.000000`;
+          expect([...stored]).toEqual(work.seconds.map(({ event }) => ({
+            starts: exact(event.startsAtMs),
+            tick: exact(event.lastTickAtMs),
+            received: exact(event.receivedAtMs),
+          })));
+        },
+      ),
+      { numRuns: 10 },
+    );
   });
 });
 
@@ -170,6 +211,16 @@ describe("what is refused", () => {
     expect(stored.refusals).toHaveLength(1);
     expect(stored.effective).toBe(1);
     expect(await dirty()).toEqual(["1m KRW-BTC 86400"]);
+    // a batch of what waited in Kafka, of a day that was just known: as many refusals of the database would end the service
+    await store({ at: 86_401 });
+    await sweep(persist, dayAfterMs + 3_600_000 + 2 * 86_400_000, 1);
+    const many = Array.from({ length: 150 }, (_, at) => ({ at: 86_400 + at }));
+    const old = await store(...many, { at: 2 * 86_400 });
+    expect(old.effective).toBe(1);
+    expect(new Set(old.refusals.map(({ failure }) => failure.code))).toEqual(
+      new Set(["second_too_old"]),
+    );
+    expect(old.refusals).toHaveLength(150);
     await owner`UPDATE retention SET kept_since = '-infinity'`;
     history = new History(persist, new SecondDays(persist));
   });
@@ -214,6 +265,7 @@ describe("the database goes away", () => {
   test("its backends are killed at any moment: every second is stored once, none is refused", async () => {
     const stop = new AbortController();
     let retries = 0;
+    let killed = false;
     const killer = (async () => {
       const admin = fresh.as(null, 1);
       for (let kill = 0; kill < 15; kill++) {
@@ -222,8 +274,11 @@ describe("the database goes away", () => {
           WHERE datname = current_database() AND pid <> pg_backend_pid()`;
         await new Promise((resolve) => setTimeout(resolve, 13));
       }
+      killed = true;
     })();
-    for (let at = 0; at < 40; at++) {
+    let count = 0;
+    for (; count < 40 || !killed; count++) {
+      const at = count;
       const work: Work = mergeWork([workOf("second", secondRecord({ at }))]);
       const stored = await whileAway(() => history.store(work), {
         signal: stop.signal,
@@ -239,7 +294,7 @@ describe("the database goes away", () => {
       chance: () => 0,
       onRetry: () => {},
     });
-    expect(stored).toHaveLength(40);
+    expect(stored).toHaveLength(count);
   });
 
   // The client learns array types when it connects: it once wrote those of a type that came later as plain text, and each
@@ -298,6 +353,7 @@ function session(id: string, since: number, until: number, endedBy?: "silent") {
 test("nothing to store is no transaction's failure", async () => {
   expect(await history.store(NO_WORK)).toEqual({
     effective: 0,
+    revised: 0,
     equal: 0,
     older: 0,
     refusals: [],

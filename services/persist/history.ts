@@ -4,7 +4,7 @@ import { Failure } from "#core/failure.ts";
 import { bisect } from "./bisect.ts";
 import type { SecondDays } from "./second_days.ts";
 import { countEqual, storeAll } from "./store_statement.ts";
-import { NO_WORK, type Refusal, type Work } from "./work.ts";
+import { NO_WORK, type Refusal, type SecondWork, type Work } from "./work.ts";
 
 /** Refused items of a kind in one store, above which the schema or we are wrong, and the service ends. */
 const REFUSED_MAX = 100;
@@ -13,6 +13,8 @@ const REFUSED_MAX = 100;
 export interface Stored {
   /** Rows that were inserted or replaced. */
   readonly effective: number;
+  /** Those of them that replaced an older revision. */
+  readonly revised: number;
   /** Rows whose revision was stored already. */
   readonly equal: number;
   /** Rows whose second is stored in a newer revision. */
@@ -39,30 +41,29 @@ export class History {
   /** @param work merged: each key once, seconds sorted @throws what the database or the way to it says, but for refusals */
   async store(work: Work): Promise<Stored> {
     const { known, passed } = await this.#days.ensure(work.seconds);
-    const tooOld: Refusal[] = passed.map(({ record, event }) => ({
-      record,
-      failure: new Failure(
-        "second_too_old",
-        `${event.market} ${new Date(event.startsAtMs).toISOString()} is on a day that was dropped`,
-      ),
-      hole: null,
-    }));
-    const rest = { ...work, seconds: known };
     try {
-      return withRefusals(await this.#transaction(rest), tooOld);
+      return withRefusals(
+        await this.#transaction({ ...work, seconds: known }),
+        passed.map(tooOld),
+      );
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // a day dropped by another instance refuses its rows too: ask again from here on
+      // a day that was dropped meanwhile refuses its rows too, perhaps thousands: ask again
       this.#days.forget();
-      return withRefusals(await this.#storeBisected(rest), tooOld);
+      const now = await this.#days.ensure(known);
+      return withRefusals(
+        await this.#storeBisected({ ...work, seconds: now.known }),
+        [...passed, ...now.passed].map(tooOld),
+      );
     }
   }
 
   async #storeBisected(work: Work): Promise<Stored> {
-    const counts = { effective: 0, equal: 0, older: 0 };
+    const counts = { effective: 0, revised: 0, equal: 0, older: 0 };
     const refusals: Refusal[] = [];
     const add = (stored: Omit<Stored, "refusals">): void => {
       counts.effective += stored.effective;
+      counts.revised += stored.revised;
       counts.equal += stored.equal;
       counts.older += stored.older;
     };
@@ -106,13 +107,13 @@ export class History {
     const { seconds } = work;
     const holes = work.refusals.map(({ hole }) => hole).filter((hole) => hole !== null);
     if (seconds.length + holes.length + work.marks.length + work.listings.length === 0) {
-      return { effective: 0, equal: 0, older: 0 };
+      return { effective: 0, revised: 0, equal: 0, older: 0 };
     }
-    const effective = await storeAll(this.#database, work, holes);
-    if (effective === seconds.length) return { effective, equal: 0, older: 0 };
+    const { effective, revised } = await storeAll(this.#database, work, holes);
+    if (effective === seconds.length) return { effective, revised, equal: 0, older: 0 };
     // seldom: after a restart or a replay, or with a hot spare. What was effective equals its row now
     const equal = Math.max(0, await countEqual(this.#database, seconds) - effective);
-    return { effective, equal, older: Math.max(0, seconds.length - effective - equal) };
+    return { effective, revised, equal, older: Math.max(0, seconds.length - effective - equal) };
   }
 }
 
@@ -121,6 +122,17 @@ function withRefusals(
   more: readonly Refusal[],
 ): Stored {
   return { ...stored, refusals: [...stored.refusals ?? [], ...more] };
+}
+
+function tooOld({ record, event }: SecondWork): Refusal {
+  return {
+    record,
+    failure: new Failure(
+      "second_too_old",
+      `${event.market} ${new Date(event.startsAtMs).toISOString()} is on a day that was dropped`,
+    ),
+    hole: null,
+  };
 }
 
 function refused(error: unknown): Failure {

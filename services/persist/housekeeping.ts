@@ -1,7 +1,6 @@
 import type { Database, Transaction } from "#adapters/postgres.ts";
-import { isTransient } from "#adapters/postgres.ts";
-import { reason } from "#core/failure.ts";
-import { sleep, type Worker } from "#core/lifecycle.ts";
+import type { Worker } from "#core/lifecycle.ts";
+import { recurring } from "./recurring.ts";
 import { keptSinceMs } from "./retention.ts";
 
 /** What one round removed. */
@@ -72,20 +71,13 @@ const AGAIN_MS = 60_000;
 
 /** Sweeps at the start and every hour; when the database is away or busy, again after a minute. */
 export function housekeeping(options: HousekeepingOptions): Worker {
-  return {
+  return recurring({
     name: "housekeeping",
-    run: async (signal) => {
-      while (!signal.aborted) {
-        let waitMs = PERIOD_MS;
-        try {
-          options.onSwept(await sweep(options.database, options.nowMs(), options.keptDays));
-        } catch (error) {
-          if (!isTransient(error)) throw error;
-          options.onAway(reason(error));
-          waitMs = AGAIN_MS;
-        }
-        await sleep(waitMs, signal);
-      }
+    step: async () => {
+      options.onSwept(await sweep(options.database, options.nowMs(), options.keptDays));
+      return PERIOD_MS;
     },
-  };
+    againMs: AGAIN_MS,
+    onAway: options.onAway,
+  });
 }

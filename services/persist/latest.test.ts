@@ -34,7 +34,10 @@ let failures: string[];
 beforeAll(async () => {
   proxy = await cutProxy(address.hostname, Number(address.port));
   const through = Object.assign(new URL(address), { port: String(proxy.port) });
-  reader = redisClient({ url: address.href, connectionName: "test", commandTimeoutMs: 2_000 }, log);
+  reader = redisClient(
+    { url: address.href, connectionName: "test", commandTimeoutMs: 10_000 },
+    log,
+  );
   writer = redisClient({ url: through.href, connectionName: "test", commandTimeoutMs: 500 }, log);
   await Promise.all(
     [reader, writer].map((redis) => new Promise((resolve) => redis.once("ready", resolve))),
@@ -171,12 +174,12 @@ describe("Redis away", () => {
     const startedAt = performance.now();
     for (let at = 1; at <= 200; at++) await latest.put(seconds({ at, volume: String(at) }));
     await latest.put(workOf("ticker", tickerRecord("KRW-BTC", "100", START_MS, "1")));
-    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    expect(performance.now() - startedAt).toBeLessThan(20_000); // half a second for each would be 100 s
     expect(failures.length).toBeGreaterThan(0);
     expect(latest.away).toBe(true);
     expect([latest.pending, latest.staleMarkets]).toEqual([2, 1]);
     proxy.mend();
-    await expect.poll(() => latest.away, { timeout: 8_000 }).toBe(false);
+    await expect.poll(() => latest.away).toBe(false);
     expect(await latestVolume()).toBe("200");
     expect(await reader.hexists(keys.tickers, BTC)).toBe(1);
     // the set of the market that missed 200 seconds is gone, the other one's stands
@@ -193,6 +196,6 @@ describe("Redis away", () => {
     stop.abort();
     await running;
     proxy.mend();
-    await expect.poll(() => writer.status, { timeout: 8_000 }).toBe("ready");
+    await expect.poll(() => writer.status).toBe("ready");
   });
 });

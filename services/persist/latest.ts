@@ -73,6 +73,12 @@ export class Latest implements Worker {
     });
   }
 
+  /** Their sets of seconds hold what has turned out not to have been: they go, and grow again. */
+  forget(markets: readonly Market[]): void {
+    for (const market of markets) this.#markStale(market);
+    if (markets.length > 0) this.#wake();
+  }
+
   /** Writes what is pending, one pipeline at a time, until the signal aborts; what came before that is still tried. */
   async run(signal: AbortSignal): Promise<void> {
     const wake = (): void => this.#wake();

@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { readWholeTopic } from "#adapters/kafka/compacted.ts";
 import { consumeGroup } from "#adapters/kafka/consumer.ts";
 import { KafkaProducer } from "#adapters/kafka/producer.ts";
 import { opsServer } from "#adapters/ops_server.ts";
@@ -5,28 +7,39 @@ import { postgresClient } from "#adapters/postgres.ts";
 import { redisClient } from "#adapters/redis.ts";
 import { runService } from "#adapters/service.ts";
 import { groupName, topicName } from "#core/namespace.ts";
+import { Plausibility } from "#core/plausible.ts";
 import { redisKeys } from "#core/redis_keys.ts";
-import { HEADERS, PARTITIONS, TOPICS } from "#core/topics.ts";
+import { HEADERS, TOPICS } from "#core/topics.ts";
+import { answerWorkers } from "./answers/answer_workers.ts";
+import { ParityGauges, parityWatch } from "./answers/parity_state.ts";
 import { persistSettings } from "./config.ts";
 import { deadLetter } from "./dead_letter.ts";
+import { GapGauge, gapWatch } from "./gap_watch.ts";
+import { diskRoom } from "./disk_room.ts";
 import { History } from "./history.ts";
 import { housekeeping } from "./housekeeping.ts";
 import { Latest } from "./latest.ts";
 import { PersistMetrics } from "./metrics.ts";
-import { persist } from "./persist.ts";
+import { LIMITS, persist } from "./persist.ts";
+import { Ranges } from "./ranges.ts";
+import { RangeMetrics } from "./range_metrics.ts";
 import { readBatch, type RecordKind } from "./read_batch.ts";
 import { relay } from "./relay.ts";
 import { RelayMetrics } from "./relay_metrics.ts";
 import { takenWindow } from "./retention.ts";
 import { whileAway } from "./retry.ts";
 import { SecondDays } from "./second_days.ts";
+import { TickersRebuild } from "./tickers_rebuild.ts";
 import { traced } from "./trace.ts";
 
 /** Lag up to which the service calls itself ready: a few seconds at the exchange's real load. */
 const LAG_RECORDS_MAX = 5_000;
 
-/** A fetch gathers so much, or waits so long: at the exchange's real load ten transactions a second instead of a hundred. */
-const FETCH_BYTES_MIN = 64 * 1024;
+/**
+ * A fetch gathers so much, or waits so long: ten transactions a second instead of a hundred, up to 5,000 messages a second.
+ * And the candles of a second's end reach the readers of stream before persist takes the processor for them.
+ */
+const FETCH_BYTES_MIN = 512 * 1024;
 const FETCH_WAIT_MS = 100;
 
 await runService("persist", ({ log, registry, environment }) => {
@@ -37,22 +50,26 @@ await runService("persist", ({ log, registry, environment }) => {
   const database = postgresClient({
     url: settings.postgresUrl,
     applicationName: "stofka persist",
-    connectionsMax: 3,
+    // sweeping and the watches of parity and gaps beside the transactions
+    connectionsMax: LIMITS.transactionsMax + 3,
     statementTimeoutMs: 30_000,
   });
-  const history = new History(database, new SecondDays(database));
+  const plausibility = new Plausibility();
+  const days = new SecondDays(database);
+  const history = new History(database, days);
   const producer = new KafkaProducer(kafka, log);
   const kinds = new Map<string, RecordKind>([
     [topicName(namespace, TOPICS.secondCandle), "second"],
     [topicName(namespace, TOPICS.ticker), "ticker"],
     [topicName(namespace, TOPICS.listing), "listing"],
   ]);
+  const redis = redisClient({
+    url: settings.redisUrl,
+    connectionName: "stofka-persist",
+    commandTimeoutMs: 500,
+  }, log);
   const latest = new Latest({
-    redis: redisClient({
-      url: settings.redisUrl,
-      connectionName: "stofka-persist",
-      commandTimeoutMs: 500,
-    }, log),
+    redis,
     keys: redisKeys(namespace),
     chance: Math.random,
     observe: {
@@ -65,12 +82,35 @@ await runService("persist", ({ log, registry, environment }) => {
         log.info({ event: "redis_back", staleMarkets }, "Redis takes the latest states again"),
     },
   });
+  const rangeMetrics = new RangeMetrics(registry);
+  const ranges = new Ranges({
+    redis: redisClient({
+      url: settings.redisUrl,
+      connectionName: "stofka-persist-ranges",
+      commandTimeoutMs: 500,
+    }, log),
+    keys: redisKeys(namespace),
+    chance: Math.random,
+    token: () => randomBytes(6).toString("hex"),
+    observe: {
+      wrote: rangeMetrics.wrote,
+      ended: (cause) => {
+        rangeMetrics.ended();
+        log.info({ event: "ranges_ended", cause }, "cached ranges end and are filled again");
+      },
+    },
+  });
   let postgresAway: string | null = "not asked yet";
   let consuming = false;
 
   const { handle, worker } = persist({
     read: (batch) =>
-      readBatch(kinds.get(batch.topic)!, batch, takenWindow(Date.now(), secondsKeptDays)),
+      readBatch(
+        kinds.get(batch.topic)!,
+        batch,
+        takenWindow(Date.now(), secondsKeptDays),
+        plausibility,
+      ),
     history: {
       store: async (work, signal) => {
         const startedAt = performance.now();
@@ -102,9 +142,24 @@ await runService("persist", ({ log, registry, environment }) => {
         await producer.send(refusals.map((refusal) => deadLetter(namespace, refusal)), signal);
       },
     },
-    latest,
-    observe: traced(metrics.observe, log),
-  }, { rowsMax: 10_000, batchesMax: 2 * PARTITIONS + 1 });
+    latest: {
+      put: (work) => {
+        ranges.put(work);
+        return latest.put(work);
+      },
+    },
+    observe: traced({
+      ...metrics.observe,
+      read: (batch, work) => {
+        if (kinds.get(batch.topic) === "second") ranges.read(batch);
+        metrics.observe.read(batch, work);
+      },
+      stored: (work, stored) => {
+        ranges.refused([...work.refusals, ...stored.refusals]);
+        metrics.observe.stored(work, stored);
+      },
+    }, log),
+  }, LIMITS);
 
   metrics.watch(registry, {
     waiting: () => worker.waiting,
@@ -117,6 +172,31 @@ await runService("persist", ({ log, registry, environment }) => {
   return [
     worker,
     latest,
+    new TickersRebuild({
+      redis,
+      keys: redisKeys(namespace),
+      latest,
+      readTopic: (take, signal) =>
+        readWholeTopic({
+          settings: kafka,
+          log,
+          groupPrefix: groupName(namespace, "persist-tickers"),
+          topic: topicName(namespace, TOPICS.ticker),
+          // what cannot be read is in the dead letter already: the consumer below met it
+          handle: (batch) =>
+            take(readBatch("ticker", batch, takenWindow(Date.now(), secondsKeptDays)).tickers),
+          chance: Math.random,
+        }, signal),
+      token: () => randomBytes(6).toString("hex"),
+      lookMs: 5_000,
+      observe: {
+        rebuilt: (tickers) =>
+          log.info({ event: "tickers_rebuilt", tickers }, "Redis holds every market's ticker"),
+        failed: (reason) =>
+          log.warn({ event: "tickers_unknown", reason }, "Redis away: tickers are rebuilt later"),
+      },
+    }),
+    ranges,
     relay({
       // its own: it holds a transaction open while it waits for Kafka, and a producer takes one call at a time
       database: postgresClient({
@@ -128,11 +208,42 @@ await runService("persist", ({ log, registry, environment }) => {
       producer: new KafkaProducer(kafka, log),
       namespace,
       chance: Math.random,
-      onSent: relayMetrics.sent,
+      onSent: (events, from, to) => {
+        relayMetrics.sent(events);
+        ranges.relayed(events, from, to);
+      },
       onAway: (reason) => {
         relayMetrics.retried();
         log.warn({ event: "relay_retry", reason }, "PostgreSQL away, relaying later");
       },
+    }),
+    ...answerWorkers({
+      namespace,
+      kafka,
+      postgresUrl: settings.postgresUrl,
+      latest: {
+        put: (work, deleted) => {
+          ranges.put({ ...work, seconds: [...work.seconds, ...deleted] });
+          latest.forget(deleted.map(({ event }) => event.market));
+          return latest.put(work);
+        },
+      },
+      nowMs: Date.now,
+      chance: Math.random,
+      registry,
+      log,
+    }),
+    parityWatch({
+      database,
+      gauges: new ParityGauges(registry),
+      nowMs: Date.now,
+      onAway: (reason) => log.warn({ event: "parity_unknown", reason }, "looked at again in 30 s"),
+    }),
+    gapWatch({
+      database,
+      gauge: new GapGauge(registry),
+      nowMs: Date.now,
+      onAway: (reason) => log.warn({ event: "gaps_unknown", reason }, "asked again in a minute"),
     }),
     housekeeping({
       database,
@@ -143,6 +254,32 @@ await runService("persist", ({ log, registry, environment }) => {
         log.info({ event: "swept", ...swept }, "what is no longer kept was removed");
       },
       onAway: (reason) => log.warn({ event: "sweep_postponed", reason }, "swept again in a minute"),
+    }),
+    diskRoom({
+      database,
+      bytesMax: settings.postgresBytesMax,
+      nowMs: Date.now,
+      onDropped: ({ day, bytes }, { usedBytes }) => {
+        metrics.droppedDays(1);
+        days.forget();
+        log.warn(
+          { event: "day_dropped", day, bytes, usedBytes, bytesMax: settings.postgresBytesMax },
+          "the oldest day of seconds went: PostgreSQL's part of the disk budget was used up",
+        );
+      },
+      onWaiting: (oldest, { usedBytes }) =>
+        log.error(
+          {
+            event: "disk_over_budget",
+            usedBytes,
+            bytesMax: settings.postgresBytesMax,
+            day: oldest?.day ?? null,
+            reason: oldest?.waitsFor ?? "no day of seconds is stored",
+          },
+          "PostgreSQL takes more than its part of the disk budget, and no day of seconds may go",
+        ),
+      onAway: (reason) =>
+        log.warn({ event: "disk_unknown", reason }, "looked at again in a minute"),
     }),
     {
       name: "consumer",

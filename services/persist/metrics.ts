@@ -7,6 +7,7 @@ import { rowsOf } from "./work.ts";
 export class PersistMetrics {
   readonly #rows: Counter<"outcome">;
   readonly #records: Counter<"topic" | "kind">;
+  readonly #revisions: Counter;
   readonly #lag: Gauge<"topic" | "partition">;
   readonly #stage: Histogram<"stage">;
   readonly #transactionRows: Histogram;
@@ -36,6 +37,12 @@ export class PersistMetrics {
       help:
         "Second candles by what became of them: effective (inserted or replaced an older revision), equal (this revision was stored), older (a newer one was stored). What a newer one in the same transaction replaced is not counted.",
       labelNames: ["outcome"],
+      registers,
+    });
+    this.#revisions = new Counter({
+      name: "stofka_persist_revisions_total",
+      help:
+        "Second candles that replaced an older revision of theirs; rows_total counts them as effective, with the inserted ones.",
       registers,
     });
     this.#lag = new Gauge({
@@ -164,6 +171,7 @@ export class PersistMetrics {
     },
     stored: (work, stored) => {
       this.#rows.inc({ outcome: "effective" }, stored.effective);
+      this.#revisions.inc(stored.revised);
       this.#rows.inc({ outcome: "equal" }, stored.equal);
       this.#rows.inc({ outcome: "older" }, stored.older);
       for (const { failure, hole } of [...work.refusals, ...stored.refusals]) {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Failure } from "#core/failure.ts";
 import { persist, type PersistPorts } from "./persist.ts";
 import { readBatch } from "./read_batch.ts";
 import {
@@ -10,7 +11,7 @@ import {
   tickerRecord,
 } from "./testing/records.ts";
 
-const NOTHING = { effective: 0, equal: 0, older: 0, refusals: [] };
+const NOTHING = { effective: 0, revised: 0, equal: 0, older: 0, refusals: [] };
 
 function ports(said: string[], changes: Partial<PersistPorts> = {}): PersistPorts {
   return {
@@ -40,7 +41,7 @@ function ports(said: string[], changes: Partial<PersistPorts> = {}): PersistPort
 }
 
 async function handled(ports: PersistPorts, batches: Parameters<typeof batch>[0][]): Promise<void> {
-  const { handle, worker } = persist(ports, { rowsMax: 100, batchesMax: 30 });
+  const { handle, worker } = persist(ports, { rowsMax: 100, batchesMax: 30, transactionsMax: 2 });
   const stop = new AbortController();
   const running = worker.run(stop.signal);
   running.catch(() => {});
@@ -75,4 +76,34 @@ test("tickers go past PostgreSQL", async () => {
   const said: string[] = [];
   await handled(ports(said), [[tickerRecord("KRW-BTC", "100", START_MS, "1")]]);
   expect(said).toEqual(["latest"]);
+});
+
+test("what the database refuses goes to the dead letter and is not shown as the latest state", async () => {
+  const [good, bad] = [secondRecord(), secondRecord({ market: "KRW-ETH" })];
+  const shown: string[] = [];
+  const said: string[] = [];
+  await handled(
+    ports(said, {
+      history: {
+        store: () =>
+          Promise.resolve({
+            ...NOTHING,
+            refusals: [{
+              record: bad,
+              failure: new Failure("postgres_refused", "PostgreSQL refused it"),
+              hole: null,
+            }],
+          }),
+      },
+      latest: {
+        put: ({ seconds }) => {
+          shown.push(...seconds.map(({ event }) => event.market));
+          return Promise.resolve();
+        },
+      },
+    }),
+    [[good, bad]],
+  );
+  expect(said).toEqual(["dead letters 1"]);
+  expect(shown).toEqual(["KRW-BTC"]);
 });

@@ -5,15 +5,22 @@ import { tickerEvent } from "#core/event/ticker_event.ts";
 import { Failure, shown } from "#core/failure.ts";
 import { parseJsonNumbersAsText } from "#core/json_numbers.ts";
 import { decodeMark } from "#core/mark.ts";
-import { isMarket, type Market, market } from "#core/market.ts";
+import { type Market, market } from "#core/market.ts";
+import { assertTickerTime, Plausibility } from "#core/plausible.ts";
 import { HEADERS, KIND_MARK } from "#core/topics.ts";
-import { readCandle } from "#core/upbit/candle_message.ts";
+import { CANDLE_FIELDS, readCandle } from "#core/upbit/candle_message.ts";
+import { ElementReader } from "#core/upbit/element_reader.ts";
 import type { Element } from "#core/upbit/fields.ts";
 import { readListing } from "#core/upbit/listing.ts";
-import { readTicker } from "#core/upbit/ticker_message.ts";
-import type { Hole, ListingWork, MarkWork, Refusal, SecondWork, TickerWork, Work } from "./work.ts";
+import { readTicker, TICKER_FIELDS } from "#core/upbit/ticker_message.ts";
+import { wholeNumber } from "#core/whole_number.ts";
+import { doubtOf, holeOf, holeOfRefused, replayedAtOf } from "./sanity.ts";
+import type { ListingWork, MarkWork, Refusal, SecondWork, TickerWork, Work } from "./work.ts";
 
 export type RecordKind = "second" | "ticker" | "listing";
+
+const CANDLES = new ElementReader<string>(CANDLE_FIELDS);
+const TICKERS = new ElementReader<string>(TICKER_FIELDS);
 
 /** The seconds that are taken, by their start, ms: [sinceMs, untilMs). */
 export interface Window {
@@ -22,11 +29,17 @@ export interface Window {
 }
 
 /**
- * The content of a batch. What cannot be read is a refusal and holds nothing up.
+ * The content of a batch. What cannot be read or believed is a refusal and holds nothing up.
  *
  * @param kind what the batch's topic holds
+ * @param plausibility what it has learnt of the topic so far
  */
-export function readBatch(kind: RecordKind, batch: ConsumedBatch, window: Window): Work {
+export function readBatch(
+  kind: RecordKind,
+  batch: ConsumedBatch,
+  window: Window,
+  plausibility: Plausibility = new Plausibility(),
+): Work {
   const seconds: SecondWork[] = [];
   const marks: MarkWork[] = [];
   const tickers: TickerWork[] = [];
@@ -40,13 +53,9 @@ export function readBatch(kind: RecordKind, batch: ConsumedBatch, window: Window
         marks.push({ mark: decodeMark(textOf(record)), record });
       } else {
         const second = readSecondRecord(record);
-        const failure = outside(second, window);
+        const failure = outside(second, window) ?? doubtOf(second, plausibility);
         if (failure === null) seconds.push(second);
-        // too old is no hole: coverage does not reach there. A time in the future is garbled: the true second is missing
-        else {
-          const hole = failure.code === "second_in_future" ? holeOf(record) : null;
-          refusals.push({ record, failure, hole });
-        }
+        else refusals.push({ record, failure, hole: holeOfRefused(second, failure) });
       }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -57,7 +66,7 @@ export function readBatch(kind: RecordKind, batch: ConsumedBatch, window: Window
 }
 
 function readSecondRecord(record: ConsumedRecord): SecondWork {
-  const candle = readCandle(elementOf(record));
+  const candle = readCandle(elementOf(record, CANDLES).element);
   if (candle.interval !== "1s") {
     throw new Failure("candle_not_second", `a ${candle.interval} candle among the seconds`);
   }
@@ -66,10 +75,12 @@ function readSecondRecord(record: ConsumedRecord): SecondWork {
 }
 
 function readTickerRecord(record: ConsumedRecord): TickerWork {
-  const element = textOf(record);
-  const ticker = readTicker(parsed(element));
+  const { text, element } = elementOf(record, TICKERS);
+  const ticker = readTicker(element);
   assertKey(record, ticker.market);
-  return { event: tickerEvent(ticker, receivedAtMs(record)), element };
+  const atMs = receivedAtMs(record);
+  assertTickerTime(ticker, atMs, replayedAtOf(record));
+  return { event: tickerEvent(ticker, atMs), element: text };
 }
 
 function readListingRecord(record: ConsumedRecord): ListingWork {
@@ -102,27 +113,19 @@ function outside({ event }: SecondWork, window: Window): Failure | null {
   return null;
 }
 
-/**
- * What an unreadable record leaves uncovered. Its second cannot be known, so all it may have been: the wire sends a second
- * about 10 ms after its end and revises it for some seconds.
- */
-function holeOf(record: ConsumedRecord): Hole | null {
-  const receivedAt = record.headers[HEADERS.receivedAt] ?? "";
-  if (!isMarket(record.key)) return null;
-  const atMs = /^\d{1,14}$/.test(receivedAt) ? Number(receivedAt) : record.timestampMs;
-  return { market: record.key, sinceMs: atMs - HOLE_BEFORE_MS, untilMs: atMs + HOLE_AFTER_MS };
-}
-
-const HOLE_BEFORE_MS = 6_000;
-const HOLE_AFTER_MS = 1_000;
-
 function textOf(record: ConsumedRecord): string {
   if (record.value === null) throw new Failure("record_empty", "the record has no value");
   return record.value.toString("utf8");
 }
 
-function elementOf(record: ConsumedRecord): Element {
-  return parsed(textOf(record));
+function elementOf(
+  record: ConsumedRecord,
+  reader: ElementReader<string>,
+): { readonly text: string; readonly element: Element } {
+  const quick = record.value === null ? null : reader.read(record.value);
+  if (quick !== null) return quick;
+  const text = textOf(record);
+  return { text, element: parsed(text) };
 }
 
 function parsed(text: string): Element {
@@ -144,7 +147,8 @@ function assertKey(record: ConsumedRecord, market: Market): void {
 
 function receivedAtMs(record: ConsumedRecord): number {
   const text = record.headers[HEADERS.receivedAt];
-  if (text !== undefined && /^\d{1,14}$/.test(text)) return Number(text);
+  const atMs = wholeNumber(text, 14);
+  if (!Number.isNaN(atMs)) return atMs;
   throw new Failure(
     "header_invalid",
     `header ${HEADERS.receivedAt} is ${shown(text)}, expected milliseconds since 1970`,

@@ -13,6 +13,7 @@ import { type Namespace, topicName } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
 import { rollupRevision } from "#core/revision.ts";
 import { TOPICS } from "#core/topics.ts";
+import type { RelayPosition } from "./ranges.ts";
 import { whileAway } from "./retry.ts";
 
 export interface RelayOptions {
@@ -23,18 +24,23 @@ export interface RelayOptions {
   };
   readonly namespace: Namespace;
   readonly chance: () => number;
-  readonly onSent: (events: readonly PostgresCandleEvent[]) => void;
+  /** Between the two positions lie these rows and none else; without rows both are where the cursor stands. */
+  readonly onSent: (
+    events: readonly PostgresCandleEvent[],
+    from: RelayPosition,
+    to: RelayPosition,
+  ) => void;
   readonly onAway: (reason: string) => void;
 }
 
 /** Rows read and sent at once; a minute of 400 markets on all levels is 4,400. */
-const ROWS_MAX = 1_000;
+export const ROWS_MAX = 1_000;
 /** How long it looks away when there was nothing: the drain's own round. */
 const PAUSE_MS = 250;
 
 /**
- * Carries roll-ups from PostgreSQL to `postgres_candle`. `market_candle` is its own outbox: revisions are drawn under the
- * drain's lock, so their order is the order of commits, and nothing can appear behind the cursor.
+ * Carries roll-ups from PostgreSQL to `postgres_candle`. Revisions are drawn under the drain's lock, so their order is the
+ * order of commits, and nothing can appear behind the cursor; `rollup_outbox` says which rows they are.
  *
  * Of several instances one at a time relays. At least once: what was sent when it died is sent again, and readers merge by
  * revision. A row that was written twice meanwhile is sent once, in its newest revision.
@@ -67,30 +73,42 @@ export async function relayOnce(options: RelayOptions, signal: AbortSignal): Pro
   return await database.begin(async (raw) => {
     const transaction = raw as unknown as Transaction;
     const rows = await transaction`
-      SELECT c.* FROM relay_cursor r CROSS JOIN LATERAL (
-        SELECT * FROM market_candle
-        WHERE (timeline, sequence) > (r.timeline, r.sequence) ORDER BY timeline, sequence LIMIT ${ROWS_MAX}
-      ) c
-      WHERE (SELECT pg_try_advisory_xact_lock(hashtext('rollup_relay')))
-      ORDER BY c.timeline, c.sequence`;
+      SELECT * FROM rollup_unsent(${ROWS_MAX})
+      WHERE (SELECT pg_try_advisory_xact_lock(hashtext('rollup_relay')))`;
     const newest = rows.at(-1);
     if (newest === undefined) return 0;
-    const events = rows.map(postgresCandle);
-    await producer.send(
-      events.map((event) => ({
-        topic,
-        partition: partitionOf(event.market),
-        key: event.market,
-        value: encodePostgresCandleEvent(event),
-        headers: {},
-      })),
-      signal,
-    );
-    await transaction`
-      UPDATE relay_cursor SET timeline = ${newest["timeline"]}, sequence = ${newest["sequence"]}`;
-    onSent(events);
-    return rows.length;
+    const [from, to] = [position(newest, "from_"), position(newest, "to_")];
+    const events = rows.filter((row) => row["market"] !== null).map(postgresCandle);
+    if (events.length > 0) {
+      await producer.send(
+        events.map((event) => ({
+          topic,
+          partition: partitionOf(event.market),
+          key: event.market,
+          value: encodePostgresCandleEvent(event),
+          headers: {},
+        })),
+        signal,
+      );
+    }
+    // also where all of a batch was overtaken by later ones
+    if (to.timeline !== from.timeline || to.sequence !== from.sequence) {
+      await transaction`
+        UPDATE relay_cursor SET timeline = ${to.timeline}, sequence = ${String(to.sequence)}`;
+    }
+    onSent(events, from, to);
+    return events.length;
   });
+}
+
+function position(
+  row: Readonly<Record<string, unknown>>,
+  prefix: "from_" | "to_",
+): RelayPosition {
+  return {
+    timeline: row[`${prefix}timeline`] as number,
+    sequence: Number(row[`${prefix}sequence`]),
+  };
 }
 
 /** @param row of `market_candle` as the client reads it: numeric and bigint as text, times as `Date` */

@@ -10,7 +10,7 @@ export interface RetryOptions {
   readonly onRetry: (attempt: number, reason: string) => void;
 }
 
-const PLAN = { firstMs: 50, maxMs: 2_000 };
+const PLAN = { firstMs: 50, maxMs: 500 };
 
 /**
  * Repeats a step for as long as the database is away: its caller waits, so nothing is reordered, and Kafka keeps what

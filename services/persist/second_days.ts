@@ -18,15 +18,7 @@ export class SecondDays {
   async ensure(
     seconds: readonly SecondWork[],
   ): Promise<{ known: readonly SecondWork[]; passed: readonly SecondWork[] }> {
-    const days = new Set(seconds.map(({ event }) => bucketStartMs("1d", event.startsAtMs)));
-    const passed = new Set<number>();
-    for (const day of days) {
-      if (this.#known.has(day)) continue;
-      if (await this.#make(day)) {
-        if (this.#known.size >= DAYS_KNOWN_MAX) this.#known.clear();
-        this.#known.add(day);
-      } else passed.add(day);
-    }
+    const passed = await this.ensureDays(seconds.map(({ event }) => event.startsAtMs));
     if (passed.size === 0) return { known: seconds, passed: [] };
     const isPassed = ({ event }: SecondWork): boolean =>
       passed.has(bucketStartMs("1d", event.startsAtMs));
@@ -34,6 +26,19 @@ export class SecondDays {
       known: seconds.filter((second) => !isPassed(second)),
       passed: seconds.filter(isPassed),
     };
+  }
+
+  /** Makes the days of these times, ms. @returns the days that retention has passed, by their start, ms */
+  async ensureDays(timesMs: readonly number[]): Promise<ReadonlySet<number>> {
+    const passed = new Set<number>();
+    for (const day of new Set(timesMs.map((ms) => bucketStartMs("1d", ms)))) {
+      if (this.#known.has(day)) continue;
+      if (await this.#make(day)) {
+        if (this.#known.size >= DAYS_KNOWN_MAX) this.#known.clear();
+        this.#known.add(day);
+      } else passed.add(day);
+    }
+    return passed;
   }
 
   /** Days may have been dropped. */

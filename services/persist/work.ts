@@ -64,19 +64,11 @@ export const NO_WORK: Work = { seconds: [], marks: [], tickers: [], listings: []
  * order cannot deadlock.
  */
 export function mergeWork(works: readonly Work[]): Work {
-  const seconds = new Map<string, SecondWork>();
   const marks = new Map<string, MarkWork>();
   const tickers = new Map<Market, TickerWork>();
   const listings = new Map<Market, ListingWork>();
   const refusals: Refusal[] = [];
   for (const work of works) {
-    for (const second of work.seconds) {
-      const key = `${second.event.market} ${second.event.startsAtMs}`;
-      const held = seconds.get(key);
-      if (held === undefined || newer(second.event.revision, held.event.revision)) {
-        seconds.set(key, second);
-      }
-    }
     for (const item of work.marks) {
       const key = `${item.record.partition} ${item.mark.session?.id ?? ""}`;
       const held = marks.get(key);
@@ -94,7 +86,7 @@ export function mergeWork(works: readonly Work[]): Work {
     refusals.push(...work.refusals);
   }
   return {
-    seconds: [...seconds.values()].sort(byKey),
+    seconds: newestSeconds(works),
     marks: [...marks.values()],
     tickers: [...tickers.values()],
     listings: [...listings.values()],
@@ -102,8 +94,28 @@ export function mergeWork(works: readonly Work[]): Work {
   };
 }
 
-function byKey({ event: a }: SecondWork, { event: b }: SecondWork): number {
-  return a.market === b.market ? a.startsAtMs - b.startsAtMs : a.market < b.market ? -1 : 1;
+/** By market, since a batch has its market's seconds in order: to sort thousands of keys takes longer than to spell their rows. */
+function newestSeconds(works: readonly Work[]): readonly SecondWork[] {
+  const ofMarket = new Map<Market, SecondWork[]>();
+  for (const { seconds } of works) {
+    for (const second of seconds) {
+      const list = ofMarket.get(second.event.market);
+      if (list === undefined) ofMarket.set(second.event.market, [second]);
+      else list.push(second);
+    }
+  }
+  const newest: SecondWork[] = [];
+  for (const market of [...ofMarket.keys()].sort()) {
+    const list = ofMarket.get(market)!.sort((a, b) => a.event.startsAtMs - b.event.startsAtMs);
+    let heldAtMs = NaN;
+    for (const second of list) {
+      const { startsAtMs, revision } = second.event;
+      if (startsAtMs !== heldAtMs) newest.push(second);
+      else if (newer(revision, newest.at(-1)!.event.revision)) newest[newest.length - 1] = second;
+      heldAtMs = startsAtMs;
+    }
+  }
+  return newest;
 }
 
 /** Rows a transaction would write for it. */

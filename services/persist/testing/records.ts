@@ -16,6 +16,8 @@ export interface SecondSpec {
   readonly price?: string;
   readonly volume?: string;
   readonly tickMs?: number;
+  /** Price times volume where they are numbers, unless it is told. */
+  readonly turnover?: string;
 }
 
 let offset = 0n;
@@ -40,15 +42,22 @@ export function record(
 /** An element as the wire spells it. */
 export function secondRecord(spec: SecondSpec = {}): ConsumedRecord {
   const { market = "KRW-BTC", at = 0, price = "142009000.00000000", volume = "0.00606119" } = spec;
+  const { turnover = product(price, volume) } = spec;
   const startsAtMs = START_MS + at * 1_000;
   const text = new Date(startsAtMs).toISOString().slice(0, 19);
   return record(
-    `{"type":"candle.1s","code":"${market}","candle_date_time_utc":"${text}","candle_date_time_kst":"${text}","opening_price":${price},"high_price":${price},"low_price":${price},"trade_price":${price},"candle_acc_trade_volume":${volume},"candle_acc_trade_price":860743.5307100000000000,"timestamp":${
+    `{"type":"candle.1s","code":"${market}","candle_date_time_utc":"${text}","candle_date_time_kst":"${text}","opening_price":${price},"high_price":${price},"low_price":${price},"trade_price":${price},"candle_acc_trade_volume":${volume},"candle_acc_trade_price":${turnover},"timestamp":${
       startsAtMs + (spec.tickMs ?? 824)
     },"stream_type":"REALTIME"}`,
     market,
     { origin: "websocket", received_at: String(startsAtMs + 1_007), frame: "f1" },
   );
+}
+
+function product(price: string, volume: string): string {
+  if (`${price}${volume}` === "142009000.000000000.00606119") return "860743.5307100000000000";
+  const value = Number(price) * Number(volume);
+  return Number.isFinite(value) && Math.abs(value) < 1e20 ? value.toFixed(8) : "1";
 }
 
 export function tickerRecord(
