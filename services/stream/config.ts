@@ -8,11 +8,12 @@ import {
   url,
   wholeNumber,
 } from "#core/config.ts";
+import { EXCHANGE_KINDS } from "#core/exchange_kind.ts";
 import { namespace } from "#core/namespace.ts";
 
 const SPEC = {
   namespace: parsed("NAMESPACE", namespace, ""),
-  exchange: oneOf("EXCHANGE_KIND", ["upbit", "simulator", "replay", "other"]),
+  exchange: oneOf("EXCHANGE_KIND", EXCHANGE_KINDS),
   kafkaBrokers: hostList("KAFKA_BROKERS"),
   postgresUrl: url("POSTGRES_URL", ["postgres:", "postgresql:"]),
   redisUrl: url("REDIS_URL", ["redis:", "rediss:"]),

@@ -42,12 +42,21 @@ export function tickerLive(event: TickerEvent): LiveEvent {
 
 /** A second is an identity of its own: two seconds of one market never replace each other, or a chart would lose one. */
 export function candleLive(event: CandleEvent): LiveEvent {
+  return secondLive(event, event.receivedAtMs);
+}
+
+/** A second that an answer of the exchange filled or corrected: how long it took says nothing about what is live. */
+export function storedSecondLive(event: CandleEvent): LiveEvent {
+  return secondLive(event, null);
+}
+
+function secondLive(event: CandleEvent, receivedAtMs: number | null): LiveEvent {
   return live(
     "candle",
     event.market,
     `candle ${event.market} ${event.startsAtMs}`,
     encodeCandleEvent(event),
-    event.receivedAtMs,
+    receivedAtMs,
   );
 }
 

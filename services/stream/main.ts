@@ -1,22 +1,30 @@
+import { randomBytes } from "node:crypto";
 import { setImmediate } from "node:timers";
 import { buildInfo } from "#adapters/build_info.ts";
 import { opsServer } from "#adapters/ops_server.ts";
 import { postgresClient } from "#adapters/postgres.ts";
+import { redisClient } from "#adapters/redis.ts";
 import { runService } from "#adapters/service.ts";
 import { PARTITIONS } from "#core/topics.ts";
 import { redisKeys } from "#core/redis_keys.ts";
 import { topicName } from "#core/namespace.ts";
 import { readStreamSettings } from "./config.ts";
+import { Compare } from "./compare/compare.ts";
+import { Gaps } from "./gaps/gaps.ts";
 import { History } from "./history/history.ts";
+import { historyCache } from "./history/history_cache.ts";
+import { candleMeter } from "./history/range_metrics.ts";
 import { LOOPBACK_HOSTS } from "./http/allowed_hosts.ts";
 import { apiRoutes } from "./http/api.ts";
 import { httpServer } from "./http/server.ts";
 import { StaticFiles } from "./http/static_files.ts";
-import { Intake, REPLICA_TOPICS } from "./kafka/intake.ts";
+import { Intake } from "./kafka/intake.ts";
+import { REPLICA_TOPICS } from "./kafka/replica_topics.ts";
 import { Positions } from "./kafka/positions.ts";
-import { readHashes } from "./kafka/redis_hashes.ts";
+import { readSnapshot } from "./kafka/redis_snapshot.ts";
 import { Replica } from "./kafka/replica.ts";
 import { streamMetrics, watchState } from "./metrics.ts";
+import { Parity } from "./parity/parity.ts";
 import { Hub } from "./sse/hub.ts";
 import { tailFrame } from "./sse/tail.ts";
 import { Board } from "./state/board.ts";
@@ -24,6 +32,8 @@ import { publicPort, sweeper } from "./stream.ts";
 import { Trace } from "./trace.ts";
 
 const ANSWER_MS_MAX = 3_000;
+/** What Redis has not answered by then PostgreSQL is asked, ms. */
+const REDIS_MS_MAX = 100;
 /** A replica further behind than this is not ready: about ten seconds of the exchange's real load. */
 const LAG_MAX = 3_000;
 
@@ -66,8 +76,7 @@ await runService("stream", async ({ log, registry, environment }) => {
   const replica = new Replica({
     namespace,
     kafka: { brokers: settings.kafkaBrokers, clientId: "stofka-stream" },
-    hashes: (keys) => readHashes(settings.redisUrl, keys, log),
-    keys: redisKeys(namespace),
+    readSnapshot: () => readSnapshot(settings.redisUrl, redisKeys(namespace), log),
     board,
     positions,
     intake: new Intake({
@@ -92,7 +101,27 @@ await runService("stream", async ({ log, registry, environment }) => {
     connectionsMax: 8,
     statementTimeoutMs: ANSWER_MS_MAX,
   });
-  const history = new History(database, { answerMsMax: ANSWER_MS_MAX + 500, requestsMax: 256 });
+  const redis = redisClient({
+    url: settings.redisUrl,
+    connectionName: "stofka-stream-ranges",
+    commandTimeoutMs: REDIS_MS_MAX,
+    gathered: true,
+  }, log);
+  const limits = { answerMsMax: ANSWER_MS_MAX + 500, requestsMax: 256 };
+  const history = new History(
+    database,
+    limits,
+    historyCache({
+      redis,
+      keys: redisKeys(namespace),
+      now,
+      monotonicMs: () => performance.now(),
+      chance,
+      token: () => randomBytes(6).toString("hex"),
+      failed: (reason) =>
+        log.warn({ event: "redis_away", reason }, "candle requests ask PostgreSQL for a second"),
+    }, candleMeter(registry)),
+  );
   let stopping = false;
   const unready = (): readonly string[] => stopping ? ["stopping"] : replica.unready(LAG_MAX);
   watchState(registry, { hub, board, positions, now });
@@ -105,6 +134,9 @@ await runService("stream", async ({ log, registry, environment }) => {
       hub,
       positions,
       history,
+      gaps: new Gaps(database),
+      parity: new Parity(database),
+      compare: new Compare(database),
       unready,
       versions: { stofka: version, runtime },
       startedAtMs,
@@ -151,6 +183,7 @@ await runService("stream", async ({ log, registry, environment }) => {
         await new Promise<void>((resolve) => {
           signal.addEventListener("abort", () => resolve(), { once: true });
         });
+        redis.disconnect();
         await database.end({ timeout: 1 });
       },
     },

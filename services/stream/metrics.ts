@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
-import { type IntakeMeter, REPLICA_TOPICS } from "./kafka/intake.ts";
+import type { IntakeMeter } from "./kafka/intake.ts";
+import { REPLICA_TOPICS } from "./kafka/replica_topics.ts";
 import type { Positions } from "./kafka/positions.ts";
 import type { Hub, HubMeter } from "./sse/hub.ts";
 import type { Board } from "./state/board.ts";

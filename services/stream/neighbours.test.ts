@@ -23,7 +23,7 @@ let database: FreshDatabase;
 let postgres: CutProxy;
 let databaseUrl: URL;
 const redis = redisClient(
-  { url: servers.redis, connectionName: "test", commandTimeoutMs: 2_000 },
+  { url: servers.redis, connectionName: "test", commandTimeoutMs: 10_000 },
   log,
 );
 const running: StreamProcess[] = [];
@@ -77,7 +77,7 @@ async function tickersOf(stream: StreamProcess): Promise<readonly string[]> {
   return decodeTail(reader.events[0]!.data).tickers.map(({ market }) => market);
 }
 
-describe.each<Runtime>(["node", "deno"])("stream on %s", { timeout: 60_000 }, (runtime) => {
+describe.each<Runtime>(["node", "deno"])("stream on %s", (runtime) => {
   test("shows what Redis knew from before, and answers 503 with a remedy while PostgreSQL is away", async () => {
     const stream = await start(runtime);
     expect(await tickersOf(stream)).toEqual(["KRW-SNAP"]);

@@ -123,7 +123,7 @@ async function start(
 
 const thisSecond = (): number => Math.floor(Date.now() / 1_000) * 1_000;
 
-describe.each<Runtime>(["node", "deno"])("stream on %s", { timeout: 60_000 }, (runtime) => {
+describe.each<Runtime>(["node", "deno"])("stream on %s", (runtime) => {
   test("an element becomes an event with its digits; an older revision never follows a newer one", async () => {
     const stream = await start(runtime);
     const end = new AbortController();
@@ -151,11 +151,9 @@ describe.each<Runtime>(["node", "deno"])("stream on %s", { timeout: 60_000 }, (r
     expect(candles()[0]!.data).toContain('"open":142009000,');
     expect(candles()[0]!.data).toContain('"turnover":860743.53071,');
     expect((await counts()).map((count, at) => count - before[at]!)).toEqual([1, 1]);
-    const { code, ms } = await stream.stop();
-    expect(code).toBe(0);
-    expect(ms).toBeLessThan(5_000);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(reader.ended).toBe(true);
+    const { code } = await stream.stop();
+    expect(code).toBe(0); // 1 if the end took longer than the service allows itself
+    await stream.until(() => reader.ended);
     end.abort();
   });
 
@@ -247,7 +245,7 @@ describe.each<Runtime>(["node", "deno"])("stream on %s", { timeout: 60_000 }, (r
   test("a reader that does not read is cut, and the others get everything meanwhile", async () => {
     const stream = await start(runtime, {
       SSE_UNSENT_BYTES_MAX: "16384",
-      SSE_BEHIND_MS_MAX: "1000",
+      SSE_BEHIND_MS_MAX: "6000", // longer than a busy machine keeps the other one from reading
     });
     const end = new AbortController();
     const stuck = connect(Number(new URL(stream.url).port), "127.0.0.1");

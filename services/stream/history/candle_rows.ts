@@ -24,6 +24,18 @@ export interface CandleRows {
   readonly more: boolean;
   /** What the newest stored mark of the market's partition says; 0 before the first. */
   readonly known_until_ms: number;
+  /** Tombstones between them. */
+  readonly gone: readonly GoneSecond[];
+}
+
+/** A second that the exchange says had no trade after all. */
+export interface GoneSecond {
+  readonly startsAtMs: number;
+  readonly lastTickAtMs: number;
+  readonly correctionMs: number;
+  readonly revisions: number;
+  /** Decimal text. */
+  readonly volume: string;
 }
 
 /** Seconds from PostgreSQL. Rows, coverage and feed come from one statement, hence from one snapshot. */
@@ -41,6 +53,9 @@ export async function secondsOf(database: Database, request: CandleRequest): Pro
       SELECT covered(${market}, min(starts_at), max(starts_at) + interval '1 s') AS ranges FROM page
     )
     SELECT
+      (SELECT ${goneJson(database)} FROM market_candle_1s
+        WHERE market = ${market} AND starts_at < ${to}::timestamptz
+          AND starts_at > (SELECT min(starts_at) FROM page) AND deleted) AS gone,
       string_agg((extract(epoch FROM starts_at) * 1000)::bigint::text, ',') AS starts_at_ms,
       string_agg(open::text, ',') AS open,
       string_agg(high::text, ',') AS high,
@@ -76,7 +91,16 @@ export async function secondsOf(database: Database, request: CandleRequest): Pro
     covered: column("covered"),
     more: row!["more"] === true,
     known_until_ms: Number(row!["known_until_ms"] ?? 0),
+    gone: row!["gone"] as readonly GoneSecond[] | null ?? [],
   };
+}
+
+/** {@link GoneSecond}s of the rows selected. */
+export function goneJson(database: Database) {
+  return database`json_agg(json_build_object(
+        'startsAtMs', (extract(epoch FROM starts_at) * 1000)::bigint,
+        'lastTickAtMs', (extract(epoch FROM last_tick_at) * 1000)::bigint,
+        'correctionMs', correction_ms, 'revisions', revisions, 'volume', volume::text))`;
 }
 
 /** The last time that both we and PostgreSQL write with four digits of year, ms. */

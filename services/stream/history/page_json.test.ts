@@ -23,6 +23,7 @@ const rows: CandleRows = {
   covered: "t,f,t",
   more: true,
   known_until_ms: 6_007,
+  gone: [],
 };
 
 describe("secondsPageJson()", () => {

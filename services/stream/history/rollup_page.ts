@@ -39,51 +39,89 @@ export function rollupPageJson(request: CandleRequest, rows: RollupRows): string
     }}`;
 }
 
-interface Forming extends FoldedCandle {
+/** A candle that its stored row and the seconds behind it make, as a page shows it. */
+export interface Forming extends FoldedCandle {
   readonly revision: Revision;
   readonly complete: boolean;
 }
 
-/** The buckets that the seconds reach; the first may continue the newest row. */
+/** What the newest stored row, which may be a tombstone, says of what it is continued by. */
+export interface Continued {
+  readonly startsAtMs: number;
+  readonly untilMs: number;
+  readonly deleted: boolean;
+  readonly complete: boolean;
+  readonly revision: Revision;
+}
+
+/**
+ * The buckets that the seconds reach; the first may continue the newest row.
+ *
+ * @param row the newest row as a candle; null when there is none or it is a tombstone
+ * @param isCovered whether all of [since, until) was seen, ms
+ */
+export function continued(
+  interval: Interval,
+  newest: Continued | null,
+  row: Candle | null,
+  parts: readonly Candle[],
+  isCovered: (sinceMs: number, untilMs: number) => boolean,
+): readonly Forming[] {
+  const folded = row === null ? null : { ...row, untilMs: newest!.untilMs };
+  return foldOnto(interval, folded, parts).map((candle) => {
+    const same = newest?.startsAtMs === candle.startsAtMs;
+    const untilMs = candle.untilMs - MARK_LATE_MS;
+    const seen = (sinceMs: number): boolean => untilMs <= sinceMs || isCovered(sinceMs, untilMs);
+    return {
+      ...candle,
+      revision: same ? newest.revision : UNSTORED,
+      complete: same && !newest.deleted
+        ? newest.complete && seen(newest.untilMs)
+        : seen(candle.startsAtMs),
+    };
+  });
+}
+
 function formingOf({ market, interval }: CandleRequest, rows: RollupRows): readonly Forming[] {
   const { anchor, stored, covered } = rows;
   const lengths = split(rows.parts.interval);
   const parts = candlesOf(market, rows.parts, (at) => lengths[at]!);
   const continues = anchor !== null && !anchor.deleted;
-  const row = continues
-    ? {
-      ...candlesOf(market, lastOf(stored), () => interval)[0]!,
-      untilMs: anchor.untilMs,
-    }
-    : null;
-  const isCovered = (sinceMs: number, untilMs: number): boolean =>
-    untilMs <= sinceMs || covered.some(([since, until]) => since <= sinceMs && untilMs <= until);
-  return foldOnto(interval, row, parts).map((candle) => {
-    const same = anchor?.startsAtMs === candle.startsAtMs;
-    const untilMs = candle.untilMs - MARK_LATE_MS;
-    return {
-      ...candle,
-      revision: same ? rollupRevision(anchor.timeline, anchor.sequence) : UNSTORED,
-      complete: same && !anchor.deleted
-        ? stored.complete.endsWith("t") && isCovered(anchor.untilMs, untilMs)
-        : isCovered(candle.startsAtMs, untilMs),
-    };
-  });
+  const row = continues ? candlesOf(market, lastOf(stored), () => interval)[0]! : null;
+  const newest = anchor === null ? null : {
+    ...anchor,
+    complete: stored.complete.endsWith("t"),
+    revision: rollupRevision(anchor.timeline, anchor.sequence),
+  };
+  return continued(
+    interval,
+    newest,
+    row,
+    parts,
+    (sinceMs, untilMs) => covered.some(([since, until]) => since <= sinceMs && untilMs <= until),
+  );
 }
 
-const FORMING: Readonly<Record<keyof CandleColumns, (candle: Forming) => string>> = {
-  starts_at_ms: ({ startsAtMs }) => String(startsAtMs),
-  open: ({ open }) => open,
-  high: ({ high }) => high,
-  low: ({ low }) => low,
-  close: ({ close }) => close,
-  volume: ({ volume }) => volume,
-  turnover: ({ turnover }) => turnover,
-  last_tick_at_ms: ({ lastTickAtMs }) => String(lastTickAtMs),
+/** How a candle's own values stand in their columns. */
+export const VALUES = {
+  starts_at_ms: ({ startsAtMs }: Pick<Candle, "startsAtMs">) => String(startsAtMs),
+  open: ({ open }: Pick<Candle, "open">) => open,
+  high: ({ high }: Pick<Candle, "high">) => high,
+  low: ({ low }: Pick<Candle, "low">) => low,
+  close: ({ close }: Pick<Candle, "close">) => close,
+  volume: ({ volume }: Pick<Candle, "volume">) => volume,
+  turnover: ({ turnover }: Pick<Candle, "turnover">) => turnover,
+  last_tick_at_ms: ({ lastTickAtMs }: { readonly lastTickAtMs: number | string }) =>
+    String(lastTickAtMs),
+  revision: ({ revision }: { readonly revision: Revision }) => `"${revision}"`,
+} as const;
+
+/** How a forming candle stands in each column. */
+export const FORMING: Readonly<Record<keyof CandleColumns, (candle: Forming) => string>> = {
+  ...VALUES,
   received_at_ms: () => "null",
   origin: () => "null",
   revisions: () => "null",
-  revision: ({ revision }) => `"${revision}"`,
   // until the drain has said so
   closed: () => "false",
   complete: ({ complete }) => String(complete),

@@ -2,7 +2,7 @@ import type { Database } from "#adapters/postgres.ts";
 import { bucketEndMs, bucketStartMs, type Interval } from "#core/interval.ts";
 import { partitionOf } from "#core/partition.ts";
 import type { CandleRequest } from "./candle_request.ts";
-import { LAST_MS } from "./candle_rows.ts";
+import { goneJson, type GoneSecond, LAST_MS } from "./candle_rows.ts";
 
 /** Columns as the database joins them, comma separated, oldest first, `""` without rows: see `CandleRows`. */
 export interface ValueColumns {
@@ -30,6 +30,10 @@ export interface PartRows extends ValueColumns {
   readonly interval: string;
   /** Of a second; 0 for a minute. */
   readonly correction_ms: string;
+  /** Of a second; 0, `-` and 0 for a minute. */
+  readonly received_at_ms: string;
+  readonly origin: string;
+  readonly revisions: string;
 }
 
 /** What a candle request of an interval above 1s is answered from: one snapshot of the database. */
@@ -44,6 +48,16 @@ export interface RollupRows {
   /** Ranges [since, until) of the parts' stretch that were seen, ms. */
   readonly covered: readonly (readonly [sinceMs: number, untilMs: number])[];
   readonly known_until_ms: number;
+  /** Tombstones among the stored rows, and among the parts that are seconds. */
+  readonly gone: readonly GoneRollup[];
+  readonly goneParts: readonly GoneSecond[];
+}
+
+export interface GoneRollup {
+  readonly startsAtMs: number;
+  readonly untilMs: number;
+  readonly timeline: number;
+  readonly sequence: number;
 }
 
 export interface Anchor {
@@ -127,13 +141,15 @@ async function rollupsAbove(
       SELECT date_bin('1 minute', starts_at, 'epoch') AS starts_at, '1m' AS interval,
         (array_agg(open ORDER BY starts_at))[1] AS open, max(high) AS high, min(low) AS low,
         (array_agg(close ORDER BY starts_at DESC))[1] AS close, trim_scale(sum(volume)) AS volume,
-        trim_scale(sum(turnover)) AS turnover, max(last_tick_at) AS last_tick_at, 0 AS correction_ms
+        trim_scale(sum(turnover)) AS turnover, max(last_tick_at) AS last_tick_at, 0 AS correction_ms,
+        'epoch'::timestamptz AS received_at, '-' AS origin, 0 AS revisions
       FROM market_candle_1s
       WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at >= (SELECT at FROM since)
         AND starts_at < (SELECT fine FROM edge) AND NOT deleted
       GROUP BY 1
       UNION ALL
-      SELECT starts_at, '1s', open, high, low, close, volume, turnover, last_tick_at, correction_ms
+      SELECT starts_at, '1s', open, high, low, close, volume, turnover, last_tick_at, correction_ms,
+        received_at, origin::text, revisions
       FROM market_candle_1s
       WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at >= (SELECT fine FROM edge)
         AND starts_at < ${ends}::timestamptz AND NOT deleted
@@ -156,13 +172,24 @@ async function rollupsAbove(
       SELECT
         ${valueColumns(database)},
         string_agg(interval, ',' ORDER BY starts_at) AS interval,
-        string_agg(correction_ms::text, ',' ORDER BY starts_at) AS correction_ms
+        string_agg(correction_ms::text, ',' ORDER BY starts_at) AS correction_ms,
+        string_agg((extract(epoch FROM received_at) * 1000)::bigint::text, ',' ORDER BY starts_at) AS received_at_ms,
+        string_agg(origin, ',' ORDER BY starts_at) AS origin,
+        string_agg(revisions::text, ',' ORDER BY starts_at) AS revisions
       FROM part
     )
     SELECT
       to_json(stored) AS stored,
       to_json(parts) AS parts,
       (SELECT count(*) FROM newest) > ${count}::int AS more,
+      (SELECT json_agg(json_build_object(
+        'startsAtMs', (extract(epoch FROM starts_at) * 1000)::bigint,
+        'untilMs', (extract(epoch FROM until) * 1000)::bigint, 'timeline', timeline, 'sequence', sequence))
+        FROM ${table} WHERE market = ${market} AND starts_at < ${to}::timestamptz
+          AND starts_at > (SELECT min(starts_at) FROM page) AND deleted) AS gone,
+      (SELECT ${goneJson(database)} FROM market_candle_1s
+        WHERE market = ${market} AND starts_at >= ${floor}::timestamptz AND starts_at < ${ends}::timestamptz
+          AND starts_at >= coalesce((SELECT fine FROM edge), (SELECT at FROM since)) AND deleted) AS gone_parts,
       (SELECT json_build_object(
         'startsAtMs', (extract(epoch FROM starts_at) * 1000)::bigint,
         'untilMs', (extract(epoch FROM until) * 1000)::bigint,
@@ -181,6 +208,8 @@ async function rollupsAbove(
     parts: withoutNulls(row!["parts"] as Nullable<PartRows>),
     covered: row!["covered"] as RollupRows["covered"] | null ?? [],
     known_until_ms: Number(row!["known_until_ms"] ?? 0),
+    gone: row!["gone"] as readonly GoneRollup[] | null ?? [],
+    goneParts: row!["gone_parts"] as readonly GoneSecond[] | null ?? [],
   };
 }
 

@@ -12,13 +12,13 @@ export const JSON_TYPE = "application/json; charset=utf-8";
 
 export function jsonAnswer(
   status: number,
-  body: string,
+  body: string | Uint8Array,
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   return {
     status,
     headers: { "content-type": JSON_TYPE, "cache-control": "no-store", ...headers },
-    body: Buffer.from(body),
+    body: typeof body === "string" ? Buffer.from(body) : body,
   };
 }
 
@@ -37,6 +37,17 @@ const STATUS: Readonly<Record<string, number>> = {
   history_timeout: 504,
   history_unavailable: 503,
   history_busy: 503,
+  gaps_timeout: 504,
+  gaps_unavailable: 503,
+  gaps_busy: 503,
+  parity_timeout: 504,
+  parity_unavailable: 503,
+  parity_busy: 503,
+  compare_timeout: 504,
+  compare_unavailable: 503,
+  compare_busy: 503,
+  wishes_full: 503,
+  origin_not_allowed: 403,
   host_not_allowed: 403,
   url_too_long: 414,
 };

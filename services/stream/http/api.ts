@@ -1,8 +1,14 @@
-import type { ExchangeKind } from "#core/event/tail_event.ts";
+import type { ExchangeKind } from "#core/exchange_kind.ts";
 import { TOPICS } from "#core/topics.ts";
+import type { Compare } from "../compare/compare.ts";
+import { compareRoutes } from "../compare/compare_routes.ts";
+import { gapRequest } from "../gaps/gap_request.ts";
+import type { Gaps } from "../gaps/gaps.ts";
 import { candleRequest } from "../history/candle_request.ts";
 import { type History, SERVED_INTERVALS } from "../history/history.ts";
 import type { Positions } from "../kafka/positions.ts";
+import type { Parity } from "../parity/parity.ts";
+import { parityRequest } from "../parity/parity_request.ts";
 import type { Hub } from "../sse/hub.ts";
 import { subscription } from "../sse/subscription.ts";
 import type { Board } from "../state/board.ts";
@@ -19,6 +25,9 @@ export interface ApiPorts {
   readonly hub: Hub;
   readonly positions: Positions;
   readonly history: History;
+  readonly gaps: Gaps;
+  readonly parity: Parity;
+  readonly compare: Compare;
   readonly unready: () => readonly string[];
   readonly versions: Readonly<Record<string, string>>;
   readonly startedAtMs: number;
@@ -32,8 +41,19 @@ export function apiRoutes(ports: ApiPorts): Readonly<Record<string, Route>> {
     "/api/stream": streamRoute(ports),
     "/api/candles": {
       parameters: ["market", "interval", "to", "count"],
-      answer: async ({ query }) => jsonAnswer(200, await ports.history.page(candleRequest(query))),
+      answer: async ({ query }) => jsonAnswer(200, await ports.history.body(candleRequest(query))),
     },
+    "/api/gaps": {
+      parameters: ["market", "since", "until", "interval"],
+      answer: async ({ query }) =>
+        jsonAnswer(200, await ports.gaps.page(gapRequest(query, ports.now()))),
+    },
+    "/api/parity": {
+      parameters: ["market", "interval", "since", "until"],
+      answer: async ({ query }) =>
+        jsonAnswer(200, await ports.parity.page(parityRequest(query, ports.now()))),
+    },
+    ...compareRoutes(ports.compare, ports.now),
     "/api/markets": {
       parameters: [],
       answer: () => jsonAnswer(200, marketsJson(ports.board)),

@@ -5,6 +5,7 @@ import { type Answer, errorAnswer, failureAnswer } from "./answer.ts";
 import { assertHost } from "./allowed_hosts.ts";
 import { SECURITY_HEADERS } from "./headers.ts";
 import { assertParameters, type Target, target } from "./query.ts";
+import { assertNoBody, assertSameOrigin } from "./same_origin.ts";
 
 /** One request, as a route sees it. */
 export interface Request extends Target {
@@ -17,6 +18,8 @@ export interface Request extends Target {
 export interface Route {
   /** Parameters it reads; any other is refused. */
   readonly parameters: readonly string[];
+  /** GET and HEAD where it is not said. A POST comes of our own pages and carries its parameters in the address. */
+  readonly method?: "POST";
   /** Probes come by address, not by name. */
   readonly anyHost?: boolean;
   readonly answer?: (request: Request) => Answer | Promise<Answer>;
@@ -120,11 +123,18 @@ function dispatch(
   incoming: IncomingMessage,
   response: ServerResponse<IncomingMessage>,
 ): Answer | null | Promise<Answer> {
-  if (incoming.method !== "GET" && incoming.method !== "HEAD") {
-    return errorAnswer(405, "method_not_allowed", `${incoming.method} is not answered; use GET`, {
-      allow: "GET, HEAD",
-      connection: "close",
-    });
+  const allowed = route?.method === undefined ? ["GET", "HEAD"] : [route.method];
+  if (!allowed.includes(request.method)) {
+    return errorAnswer(
+      405,
+      "method_not_allowed",
+      `${incoming.method} is not answered; use ${allowed[0]}`,
+      { allow: allowed.join(", "), connection: "close" },
+    );
+  }
+  if (route?.method === "POST") {
+    assertSameOrigin(request);
+    assertNoBody(request);
   }
   if (route !== null) {
     assertParameters(request.query, route.parameters);

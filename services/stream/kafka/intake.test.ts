@@ -2,15 +2,17 @@ import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import type { ConsumedRecord } from "#adapters/kafka/records.ts";
 import { decimal } from "#core/decimal.ts";
+import { type CandleEvent, encodeCandleEvent } from "#core/event/candle_event.ts";
 import { encodePostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { encodeMark } from "#core/mark.ts";
 import { market } from "#core/market.ts";
 import { candleRevision } from "#core/revision.ts";
 import { TOPICS } from "#core/topics.ts";
 import type { LiveEvent } from "../live_event.ts";
-import { rollupEventAt } from "../testing/events.ts";
+import { candleEventAt, rollupEventAt } from "../testing/events.ts";
 import { Board } from "../state/board.ts";
-import { Intake, REPLICA_TOPICS, type ReplicaTopic } from "./intake.ts";
+import { Intake } from "./intake.ts";
+import { REPLICA_TOPICS, type ReplicaTopic } from "./replica_topics.ts";
 import { Positions } from "./positions.ts";
 
 /** Frame of https://docs.upbit.com/kr/reference/websocket-candle */
@@ -86,8 +88,16 @@ describe("Intake", () => {
     run.take(secondCandle, {
       text: CANDLE.replace("candle.1s", "candle.1m").replace(':05"', ':00"'),
     });
+    run.take(secondCandle, {
+      text: CANDLE.replace('"candle_acc_trade_volume":0', '"candle_acc_trade_volume":6'),
+    });
+    run.take(secondCandle, { text: CANDLE.replaceAll("2025-01-02", "3025-01-02") });
     run.take(secondCandle, { headers: { kind: "mark" }, text: "{}" });
     run.take(ticker, { text: '{"type":"ticker"}' });
+    run.take(ticker, {
+      text:
+        '{"type":"ticker","code":"KRW-BTC","trade_price":1.0,"timestamp":32503680000000,"trade_timestamp":1735792085824}',
+    });
     run.take(listing, { text: "[]" });
     run.take(listing, { key: null, text: "{}" });
     run.take(secondCandle, {});
@@ -98,8 +108,11 @@ describe("Intake", () => {
       "header_invalid market_candle_1s",
       "header_invalid market_candle_1s",
       "interval_unexpected market_candle_1s",
+      "turnover_doubtful market_candle_1s",
+      "second_in_future market_candle_1s",
       "mark_invalid market_candle_1s",
       "field_invalid market_ticker",
+      "ticker_in_future market_ticker",
       "element_unreadable market_listing",
       "market_invalid market_listing",
     ]);
@@ -126,6 +139,70 @@ describe("Intake", () => {
       "element_unreadable postgres_candle",
       "event_invalid postgres_candle",
     ]);
+  });
+
+  test("a second that an answer filled or corrected becomes a candle event; nothing older follows, and what is live stays so", () => {
+    const run = new Run();
+    const at = 1_735_792_085_000;
+    const stored = (
+      lastTickAtMs: number,
+      correctionMs: number,
+      more: Partial<CandleEvent> = {},
+    ) => {
+      const event = { ...candleEventAt("KRW-BTC", at, lastTickAtMs), ...more };
+      return encodeCandleEvent({
+        ...event,
+        origin: "rest",
+        receivedAtMs: at + 90_000,
+        revision: candleRevision(correctionMs, lastTickAtMs, event.volume),
+      });
+    };
+    run.take(TOPICS.secondCandle, {});
+    const filled = stored(at + 100, 0, { startsAtMs: at - 60_000 });
+    run.take(TOPICS.postgresCandle, { text: filled });
+    // the socket's is newer
+    run.take(TOPICS.postgresCandle, { text: stored(at + 100, 0) });
+    const corrected = stored(at + 100, at + 90_000);
+    run.take(TOPICS.postgresCandle, { text: corrected });
+    const deleted = stored(at + 100, at + 95_000, { deleted: true });
+    run.take(TOPICS.postgresCandle, { text: deleted });
+    run.take(TOPICS.secondCandle, {
+      text: CANDLE.replace("1735792085824", "1735792085999"),
+    });
+    run.take(TOPICS.postgresCandle, { text: filled, key: "KRW-ETH" });
+
+    expect(run.published.map(({ name, data }) => [name, data]).slice(1)).toEqual([
+      ["candle", filled],
+      ["candle", corrected],
+      ["candle", deleted],
+    ]);
+    // no measure of how soon what is live arrives
+    expect(run.published.map(({ receivedAtMs }) => receivedAtMs)).toEqual([
+      1_735_792_086_010,
+      null,
+      null,
+      null,
+    ]);
+    expect(run.counts).toEqual([
+      "stale postgres_candle",
+      "stale market_candle_1s",
+      "key_mismatch postgres_candle",
+    ]);
+    expect(run.board.newestCandle).toMatchObject({ origin: "websocket", startsAtMs: at });
+    // a connection that begins now gets no older one; what was only filled, its page has
+    expect([...run.board.ring(0).values()].map(({ data }) => data)).toEqual([deleted]);
+  });
+
+  test("seconds that are filled in by the thousand make nobody forget what is live", () => {
+    const run = new Run();
+    run.take(TOPICS.secondCandle, {});
+    for (let at = 0; at < 700; at++) {
+      run.take(TOPICS.postgresCandle, {
+        text: encodeCandleEvent(candleEventAt("KRW-BTC", at * 1_000, at * 1_000)),
+      });
+    }
+    run.take(TOPICS.secondCandle, { text: CANDLE.replace("1735792085824", "1735792085000") });
+    expect(run.counts).toEqual(["stale market_candle_1s"]);
   });
 
   test("a record that was read already is not read again", () => {

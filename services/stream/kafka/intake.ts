@@ -1,23 +1,19 @@
 import type { ConsumedBatch, ConsumedRecord } from "#adapters/kafka/records.ts";
+import { candleEventFrom } from "#core/event/candle_event.ts";
 import { postgresCandleEventFrom } from "#core/event/postgres_candle_event.ts";
+import type { TickerEvent } from "#core/event/ticker_event.ts";
 import { Failure, shown } from "#core/failure.ts";
 import { decodeMark, type Mark } from "#core/mark.ts";
 import { market } from "#core/market.ts";
+import { Plausibility } from "#core/plausible.ts";
 import { HEADERS, KIND_MARK, TOPICS } from "#core/topics.ts";
 import { readListing } from "#core/upbit/listing.ts";
 import type { LiveEvent } from "../live_event.ts";
 import type { Board } from "../state/board.ts";
+import { BEHIND_RECORDS_MIN, catchUp } from "./catch_up.ts";
 import { candleOf, parseElement, tickerOf } from "./element.ts";
 import { Positions } from "./positions.ts";
-
-/** The topics a replica reads, by their logical names. */
-export const REPLICA_TOPICS = [
-  TOPICS.secondCandle,
-  TOPICS.ticker,
-  TOPICS.listing,
-  TOPICS.postgresCandle,
-] as const;
-export type ReplicaTopic = (typeof REPLICA_TOPICS)[number];
+import type { ReplicaTopic } from "./replica_topics.ts";
 
 export interface IntakeMeter {
   taken(topic: ReplicaTopic, records: number): void;
@@ -40,6 +36,7 @@ export interface IntakePorts {
  */
 export class Intake {
   readonly #ports: IntakePorts;
+  readonly #plausibility = new Plausibility();
 
   constructor(ports: IntakePorts) {
     this.#ports = ports;
@@ -48,6 +45,7 @@ export class Intake {
   take(batch: ConsumedBatch): void {
     const { positions, publish, meter } = this.#ports;
     const topic = this.#ports.logical(batch.topic);
+    if (topic === TOPICS.ticker && isBehind(batch)) this.#catchUp(batch);
     for (const record of batch.records) {
       // a fetch that was under way while positions were set may begin earlier
       if (!positions.expects(topic, record.partition, record.offset)) continue;
@@ -57,6 +55,36 @@ export class Intake {
     }
     positions.end(topic, batch.partition, batch.highWatermark);
     meter.taken(topic, batch.records.length);
+  }
+
+  /** Of tickers that lie far behind the partition's end the newest of each market; the rest is stale before it is read. */
+  #catchUp({ partition, records }: ConsumedBatch): void {
+    const { board, positions, publish, meter } = this.#ports;
+    const unread = records.filter(({ offset }) =>
+      positions.expects(TOPICS.ticker, partition, offset)
+    );
+    const skipped = catchUp(unread, (record) => {
+      const event = this.#readTicker(record);
+      if (event === null) return null;
+      const live = board.takeTicker(event);
+      if (live === null) meter.stale(TOPICS.ticker);
+      else publish(live, record);
+      return event.timestampMs;
+    });
+    for (let count = 0; count < skipped; count++) meter.stale(TOPICS.ticker);
+    positions.passed(TOPICS.ticker, partition, records.at(-1)!.offset);
+  }
+
+  /** Null for a tombstone too: nothing is shown older than it was. */
+  #readTicker(record: ConsumedRecord): TickerEvent | null {
+    if (record.value === null) return null;
+    try {
+      return tickerOf(record);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.#ports.meter.unreadable(TOPICS.ticker, error.code);
+      return null;
+    }
   }
 
   #read(topic: ReplicaTopic, record: ConsumedRecord): LiveEvent | null {
@@ -72,7 +100,7 @@ export class Intake {
           this.#takeListing(record);
           return null;
         case TOPICS.postgresCandle:
-          return this.#takeRollup(record);
+          return this.#takeStored(record);
       }
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -89,7 +117,7 @@ export class Intake {
   }
 
   #takeCandle(record: ConsumedRecord): LiveEvent | null {
-    const event = candleOf(record);
+    const event = candleOf(record, this.#plausibility);
     // only where nothing stronger was said; a record of the same millisecond may lie before the first one
     const ring = this.#ports.board.ring(record.partition);
     if (ring.sinceMs === null) ring.beginsAt(event.receivedAtMs + 1);
@@ -99,20 +127,26 @@ export class Intake {
   }
 
   #takeTicker(record: ConsumedRecord): LiveEvent | null {
-    // a tombstone of a compacted topic: nothing is shown older than it was
-    if (record.value === null) return null;
-    const live = this.#ports.board.takeTicker(tickerOf(record));
+    const event = this.#readTicker(record);
+    if (event === null) return null;
+    const live = this.#ports.board.takeTicker(event);
     if (live === null) this.#ports.meter.stale(TOPICS.ticker);
     return live;
   }
 
-  #takeRollup(record: ConsumedRecord): LiveEvent | null {
-    const event = postgresCandleEventFrom(parseElement(record.value?.toString() ?? ""));
+  /** A roll-up, or a second that an answer of the exchange filled or corrected. */
+  #takeStored(record: ConsumedRecord): LiveEvent | null {
+    const { partition, offset, timestampMs } = record;
+    const element = parseElement(record.value?.toString() ?? "");
+    const event = element["interval"] === "1s"
+      ? candleEventFrom(element)
+      : postgresCandleEventFrom(element);
     if (record.key !== event.market) {
       throw new Failure("key_mismatch", `${shown(record.key)} is the key of ${event.market}`);
     }
-    const { partition, offset, timestampMs } = record;
-    const live = this.#ports.board.takeRollup(event, partition, offset, timestampMs);
+    const live = "receivedAtMs" in event
+      ? this.#ports.board.takeStoredSecond(event, partition)
+      : this.#ports.board.takeRollup(event, partition, offset, timestampMs);
     if (live === null) this.#ports.meter.stale(TOPICS.postgresCandle);
     return live;
   }
@@ -122,4 +156,9 @@ export class Intake {
     if (record.value === null) return this.#ports.board.takeListing(key, null);
     this.#ports.board.takeListing(key, readListing(parseElement(record.value.toString())));
   }
+}
+
+function isBehind({ records, highWatermark }: ConsumedBatch): boolean {
+  const last = records.at(-1);
+  return last !== undefined && highWatermark - last.offset > BEHIND_RECORDS_MIN;
 }

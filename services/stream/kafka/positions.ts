@@ -1,4 +1,4 @@
-import type { ReplicaTopic } from "./intake.ts";
+import type { ReplicaTopic } from "./replica_topics.ts";
 
 interface Position {
   next: bigint;

@@ -7,21 +7,19 @@ import { backoffMs } from "#core/backoff.ts";
 import { Failure, reason } from "#core/failure.ts";
 import { sleep, type Worker } from "#core/lifecycle.ts";
 import { groupName, type Namespace, topicName } from "#core/namespace.ts";
-import type { RedisKeys } from "#core/redis_keys.ts";
 import { TOPICS } from "#core/topics.ts";
 import { type Board, TAIL_MS } from "../state/board.ts";
-import { type Intake, REPLICA_TOPICS } from "./intake.ts";
+import type { Intake } from "./intake.ts";
+import { REPLICA_TOPICS } from "./replica_topics.ts";
 import type { Positions } from "./positions.ts";
-import type { Hash } from "./redis_hashes.ts";
+import type { RedisSnapshot } from "./redis_snapshot.ts";
 import { takeSnapshot } from "./snapshot.ts";
 import { startOf } from "./start_plan.ts";
 
 export interface ReplicaOptions {
   readonly namespace: Namespace;
   readonly kafka: KafkaSettings;
-  /** Reads hashes of Redis. */
-  readonly hashes: (keys: readonly string[]) => Promise<readonly Hash[]>;
-  readonly keys: RedisKeys;
+  readonly readSnapshot: () => Promise<RedisSnapshot>;
   readonly board: Board;
   readonly positions: Positions;
   readonly intake: Intake;
@@ -40,7 +38,7 @@ const COMMITTED_EVERY_MS = 2_000;
 
 /**
  * Keeps this replica's board equal to the topics: persist's committed offsets, then the snapshot, then every partition from
- * there on, in no shared group. Where Redis has no tickers, their compacted topic is read from its beginning.
+ * there on, in no shared group. Where Redis does not say that it has every ticker, their compacted topic is read from its beginning.
  */
 export class Replica implements Worker {
   readonly name = "replica";
@@ -122,7 +120,7 @@ export class Replica implements Worker {
     const fromRedis = await this.#snapshot();
     this.#stage = fromRedis
       ? "reading the newest records"
-      : "rebuilding from the compacted topics, since Redis has no tickers";
+      : "rebuilding from the compacted topics, since Redis lacks tickers";
 
     const tailMs = now() - TAIL_MS;
     for (const topic of REPLICA_TOPICS) {
@@ -161,14 +159,14 @@ export class Replica implements Worker {
     );
   }
 
-  /** @returns whether Redis had the tickers */
+  /** @returns whether Redis had every ticker */
   async #snapshot(): Promise<boolean> {
-    const { hashes, keys, board, log } = this.#options;
+    const { readSnapshot, board, log } = this.#options;
     try {
-      const [tickers, candles] = await hashes([keys.tickers, keys.candles]);
-      const counts = takeSnapshot(tickers!, candles!, board);
-      log.info({ event: "snapshot", ...counts }, "snapshot read from Redis");
-      return counts.tickers > 0;
+      const { tickers, candles, whole } = await readSnapshot();
+      const counts = takeSnapshot(tickers, candles, board);
+      log.info({ event: "snapshot", whole, ...counts }, "snapshot read from Redis");
+      return whole;
     } catch (error) {
       log.warn(
         { event: "snapshot_failed", reason: reason(error) },

@@ -4,7 +4,7 @@ import { Failure } from "#core/failure.ts";
 import { readTicker } from "#core/upbit/ticker_message.ts";
 import type { Board } from "../state/board.ts";
 import { parseElement } from "./element.ts";
-import type { Hash } from "./redis_hashes.ts";
+import type { Hash } from "./redis_snapshot.ts";
 
 export interface SnapshotCounts {
   readonly tickers: number;

@@ -1,5 +1,5 @@
-import { Buffer } from "node:buffer";
 import type { LiveEvent } from "../live_event.ts";
+import { asciiBytes } from "./ascii_bytes.ts";
 import { Mailbox } from "./mailbox.ts";
 
 /** The connection below a client: a socket, or an object literal in a test. */
@@ -94,7 +94,7 @@ export class Client {
     this.#behindSinceMs = null;
     const events = this.#mailbox.size;
     if (events === 0) return null;
-    const bytes = Buffer.from(this.#mailbox.take(), "latin1");
+    const bytes = asciiBytes(this.#mailbox.take());
     this.write(bytes, nowMs);
     return { events, bytes: bytes.length };
   }

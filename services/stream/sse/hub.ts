@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { LiveEvent } from "../live_event.ts";
+import { asciiBytes } from "./ascii_bytes.ts";
 import { Client, type ClientLimits, type Wire } from "./client.ts";
 import { type Group, Groups } from "./group.ts";
 import type { Subscription } from "./subscription.ts";
@@ -181,7 +182,7 @@ export class Hub {
     if (group.members.size === 0) return;
     let text = "";
     for (const event of events) text += event.frame;
-    const bytes = Buffer.from(text, "latin1");
+    const bytes = asciiBytes(text);
     let writes = 0;
     let conflated = 0;
     for (const client of group.members) {
@@ -199,7 +200,7 @@ export class Hub {
   }
 
   #admit(group: Group, nowMs: number): void {
-    const bytes = Buffer.from(this.#ports.tail(group.subscription), "latin1");
+    const bytes = asciiBytes(this.#ports.tail(group.subscription));
     const returned = this.#tails.lend(bytes.length, group.newcomers.size);
     for (const client of group.newcomers) {
       client.write(bytes, nowMs, returned);

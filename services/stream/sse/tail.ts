@@ -1,4 +1,5 @@
-import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
+import { encodeTail } from "#core/event/tail_event.ts";
+import type { ExchangeKind } from "#core/exchange_kind.ts";
 import { partitionOf } from "#core/partition.ts";
 import { frameOf } from "../live_event.ts";
 import type { Board } from "../state/board.ts";

@@ -6,7 +6,14 @@ import type { Mark } from "#core/mark.ts";
 import type { Market } from "#core/market.ts";
 import { newer } from "#core/revision.ts";
 import type { Listing } from "#core/upbit/listing.ts";
-import { candleLive, linkLive, type LiveEvent, rollupLive, tickerLive } from "../live_event.ts";
+import {
+  candleLive,
+  linkLive,
+  type LiveEvent,
+  rollupLive,
+  storedSecondLive,
+  tickerLive,
+} from "../live_event.ts";
 import { LinkTracker } from "./link_tracker.ts";
 import { RevisionMemory } from "./revision_memory.ts";
 import { TailRing } from "./tail_ring.ts";
@@ -101,6 +108,21 @@ export class Board {
       this.#newestCandle = event;
     }
     return true;
+  }
+
+  /**
+   * A second that did not come from the socket: an answer of the exchange filled or corrected it. It is in PostgreSQL before it
+   * is told, so it begins no tail; in one that holds an older revision it takes its place. Nothing live gives way to it.
+   */
+  takeStoredSecond(event: CandleEvent, partition: number): LiveEvent | null {
+    const { market, startsAtMs, revision } = event;
+    const memory = this.#revisions.get(market);
+    if (memory?.remembers(startsAtMs) === true && !memory.advance(startsAtMs, revision)) {
+      return null;
+    }
+    const live = storedSecondLive(event);
+    this.#rings[partition]!.amend(market, startsAtMs, live.data);
+    return live;
   }
 
   /** @param sentAtMs when the relay sent it, ms */

@@ -13,6 +13,10 @@ export class RevisionMemory {
     this.#secondsMax = secondsMax;
   }
 
+  remembers(startsAtMs: number): boolean {
+    return this.#newest.has(startsAtMs);
+  }
+
   /** Whether the revision is newer than all seen of this second; if so it is remembered. */
   advance(startsAtMs: number, revision: Revision): boolean {
     const seen = this.#newest.get(startsAtMs);

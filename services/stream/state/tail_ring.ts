@@ -1,5 +1,6 @@
 import type { Interval } from "#core/interval.ts";
 import type { Market } from "#core/market.ts";
+import { inOnePiece } from "./one_piece.ts";
 
 /** A second or a roll-up as it is held for tails: its newest revision. */
 export interface HeldCandle {
@@ -57,13 +58,20 @@ export class TailRing {
 
   /** @returns how many seconds gave way to the limit although they were still wanted */
   add(candle: HeldCandle): number {
-    const key = `${candle.market} ${candle.interval ?? ""} ${candle.startsAtMs}`;
+    const key = keyOf(candle);
     this.#held.delete(key);
-    this.#held.set(key, candle);
+    this.#held.set(key, { ...candle, data: inOnePiece(candle.data) });
     if (this.#held.size <= this.#rowsMax) return 0;
     const [oldestKey, oldest] = this.#held.entries().next().value!;
     this.#drop(oldestKey, oldest);
     return 1;
+  }
+
+  /** Another revision of a second that is held, which keeps its place: it is stored. */
+  amend(market: Market, startsAtMs: number, data: string): void {
+    const key = keyOf({ market, startsAtMs });
+    const held = this.#held.get(key);
+    if (held !== undefined) this.#held.set(key, { ...held, data: inOnePiece(data) });
   }
 
   /** Drops what was received before the time, except what is not stored yet. */
@@ -83,4 +91,10 @@ export class TailRing {
     this.#dropped = true;
     this.#sinceMs = Math.max(this.#sinceMs ?? 0, candle.receivedAtMs + 1);
   }
+}
+
+function keyOf(
+  { market, interval, startsAtMs }: Pick<HeldCandle, "market" | "interval" | "startsAtMs">,
+): string {
+  return `${market} ${interval ?? ""} ${startsAtMs}`;
 }

@@ -2,6 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { type AddressInfo, createServer } from "node:net";
 import process from "node:process";
+import { tied } from "../../../tests/tied.ts";
+import { until } from "../../../tests/until.ts";
 import { permissionsOf } from "../../permissions.ts";
 import { type ReadEvent, readEvents } from "./reader.ts";
 
@@ -37,7 +39,7 @@ export class StreamProcess {
       ...permissionsOf("stream", env),
       main,
     ]];
-    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = tied(spawn(program, args, { env, stdio: ["ignore", "pipe", "pipe"] }));
     const started = new StreamProcess(child, httpPort, opsPort);
     await started.until(async () => (await fetch(`${started.ops}/readyz`)).ok, 30_000).catch(
       (error: unknown) => {
@@ -54,17 +56,15 @@ export class StreamProcess {
   }
 
   /** Waits until it holds; a refused connection counts as not yet. */
-  async until(holds: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
-    const endMs = Date.now() + msMax;
-    for (;;) {
+  until(holds: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
+    return until("what the test waits for", msMax, async () => {
       try {
-        if (await holds()) return;
+        return await holds();
       } catch (error) {
-        if (!(error instanceof TypeError)) throw error;
+        if (error instanceof TypeError) return false;
+        throw error;
       }
-      if (Date.now() > endMs) throw new Error(`waited for ${msMax} ms in vain:\n${this.#log}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    }, { everyMs: 20, told: () => this.#log });
   }
 
   /** Opens a stream and reads it until the signal aborts. */

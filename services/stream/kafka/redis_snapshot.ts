@@ -1,22 +1,30 @@
 import type { Log } from "#adapters/log.ts";
 import { pipelined, redisClient } from "#adapters/redis.ts";
 import { Failure } from "#core/failure.ts";
+import { type RedisKeys, TICKERS_WHOLE } from "#core/redis_keys.ts";
 
 /** Every field of a hash; empty when there is no such hash. */
 export type Hash = Readonly<Record<string, string>>;
 
+export interface RedisSnapshot {
+  readonly tickers: Hash;
+  readonly candles: Hash;
+  /** Whether every ticker of the compacted topic is in it. */
+  readonly whole: boolean;
+}
+
 const ANSWER_MS_MAX = 3_000;
 
 /**
- * Reads hashes of Redis over a connection of its own, which it closes.
+ * Reads the latest states over a connection of its own, which it closes.
  *
  * @throws Failure `redis_away` when there is no connection within 3 s, or the command's error
  */
-export async function readHashes(
+export async function readSnapshot(
   url: string,
-  keys: readonly string[],
+  keys: RedisKeys,
   log: Log,
-): Promise<readonly Hash[]> {
+): Promise<RedisSnapshot> {
   const redis = redisClient(
     { url, connectionName: "stofka stream", commandTimeoutMs: ANSWER_MS_MAX },
     log,
@@ -31,8 +39,13 @@ export async function readHashes(
         resolve();
       });
     });
-    const answers = await pipelined(redis, keys.map((key) => ["HGETALL", key] as const));
-    return answers.map(hashOf);
+    // the state last: had a flush come in between, it would be gone
+    const [tickers, candles, state] = await pipelined(redis, [
+      ["HGETALL", keys.tickers],
+      ["HGETALL", keys.candles],
+      ["GET", keys.tickersState],
+    ]);
+    return { tickers: hashOf(tickers), candles: hashOf(candles), whole: state === TICKERS_WHOLE };
   } finally {
     redis.disconnect();
   }
