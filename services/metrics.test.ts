@@ -1,10 +1,17 @@
 import { Registry } from "prom-client";
 import { describe, expect, test } from "vitest";
+import { registries } from "../dev/metrics.ts";
 import { buildInfo, showBuildInfo } from "#adapters/build_info.ts";
 import { watchLoop } from "#adapters/ops_server.ts";
 import { type IngestGauges, ingestGauges, ingestMetrics } from "./ingest/metrics.ts";
+import { type RepairGauges, repairGauges, repairMetrics } from "./ingest/repair/metrics.ts";
+import { AnswerMetrics } from "./persist/answers/answer_metrics.ts";
+import { ParityGauges } from "./persist/answers/parity_state.ts";
+import { GapGauge } from "./persist/gap_watch.ts";
 import { PersistMetrics } from "./persist/metrics.ts";
+import { RangeMetrics } from "./persist/range_metrics.ts";
 import { RelayMetrics } from "./persist/relay_metrics.ts";
+import { candleMeter } from "./stream/history/range_metrics.ts";
 import { Positions } from "./stream/kafka/positions.ts";
 import { Hub } from "./stream/sse/hub.ts";
 import { streamMetrics, watchState } from "./stream/metrics.ts";
@@ -27,6 +34,15 @@ function ingest(): Registry {
   return registry;
 }
 
+/** A loop of ingest, which may be any of several: its metrics bear its own name. */
+function repair(): Registry {
+  const registry = new Registry();
+  repairMetrics(registry);
+  const zero = new Proxy({}, { get: () => () => 0 }) as RepairGauges;
+  repairGauges(registry, zero);
+  return registry;
+}
+
 function persist(): Registry {
   const registry = new Registry();
   const zero = () => 0;
@@ -36,6 +52,16 @@ function persist(): Registry {
     redisStale: zero,
   });
   new RelayMetrics(registry, zero);
+  new AnswerMetrics(registry);
+  new ParityGauges(registry);
+  new RangeMetrics(registry);
+  return registry;
+}
+
+/** A loop of persist: what is missing is everybody's. */
+function gap(): Registry {
+  const registry = new Registry();
+  new GapGauge(registry);
   return registry;
 }
 
@@ -63,6 +89,7 @@ function stream(): Registry {
   });
   const board = new Board({ tailRowsMax: 1_000, partitions: 12 });
   watchState(registry, { hub, board, positions: new Positions(), now: () => 0 });
+  candleMeter(registry);
   return registry;
 }
 
@@ -73,7 +100,7 @@ function common(): Registry {
   return registry;
 }
 
-const services = { ingest, persist, stream, common };
+const services = { ingest, repair, persist, gap, stream, common };
 
 /** The last word of a gauge's or histogram's name: its unit, or what is counted. */
 const UNITS = [
@@ -87,21 +114,26 @@ const UNITS = [
 
 /** Everything a label may be called; each has few values. */
 const LABELS: Readonly<Record<string, string>> = {
-  cause: "BREAK_CAUSES",
+  answer: "redis or postgres",
+  cause: "BREAK_CAUSES or GAP_CAUSES",
   code: "codes of Failures, which are written in the source",
   interval: "INTERVALS",
   kind: "a few words, in HELP",
   outcome: "a few words, in HELP",
   partition: "PARTITIONS",
+  permanent: "yes or no",
   reason: "a few words, in the source",
   result: "a few words, in HELP",
   route: "paths of the API, `file` and `other`",
   runtime: "one",
   stage: "a few words, in HELP",
+  state: "a few words, in HELP",
   status: "HTTP statuses",
   store: "one",
   topic: "TOPICS",
+  verdict: "LEDGER_VERDICTS",
   version: "one",
+  window: "PARITY_WINDOWS",
 };
 
 describe.each(Object.entries(services))("metrics of %s", (name, make) => {
@@ -134,6 +166,17 @@ describe.each(Object.entries(services))("metrics of %s", (name, make) => {
     expect(help).not.toMatch(/\n|\s{2}/);
     expect(labelNames.filter((label) => !(label in LABELS))).toEqual([]);
   });
+});
+
+test("npm run metrics prints what the services have: every name, both ways", () => {
+  const namesOf = (registry: Registry) => registry.getMetricsAsArray().map(({ name }) => name);
+  const told = Object.entries(registries()).map(([service, registry]) =>
+    [service === "each service" ? "common" : service, namesOf(registry).sort()] as const
+  );
+  const had = Object.entries(services).map(([service, make]) =>
+    [service, namesOf(make()).sort()] as const
+  );
+  expect(Object.fromEntries(told)).toEqual(Object.fromEntries(had));
 });
 
 test("no two services give a name two meanings", () => {

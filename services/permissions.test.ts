@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { tied } from "../tests/tied.ts";
 import { permissionsOf, SERVICE_NAMES } from "./permissions.ts";
 
 /**
@@ -62,10 +63,12 @@ afterAll(() => {
 const deno = new URL("../node_modules/.bin/deno", import.meta.url).pathname;
 
 async function outcome(flags: readonly string[]): Promise<Record<string, string>> {
-  const child = spawn(deno, ["run", "--no-prompt", "--no-config", ...flags, probe, ...args()], {
-    stdio: ["ignore", "pipe", "inherit"],
-    env: { ...process.env, KAFKA_BROKERS: "x" },
-  });
+  const child = tied(
+    spawn(deno, ["run", "--no-prompt", "--no-config", ...flags, probe, ...args()], {
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, KAFKA_BROKERS: "x" },
+    }),
+  );
   let text = "";
   child.stdout.on("data", (chunk) => text += chunk);
   await once(child, "exit");

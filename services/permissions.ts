@@ -1,5 +1,5 @@
 /**
- * What each service may do under Deno: talk to and listen on exactly the hosts of its settings, read its settings, and ask the
+ * The flags of each service under Deno: its memory, and what it may do: talk to and listen on exactly the hosts of its settings, read its settings, and ask the
  * few facts of the system that its packages want. No service may start a program, write a file, or load native code; the page's folder is the only
  * one that is read. The local stack and the tests start the services with these, and so do the images.
  */
@@ -10,6 +10,7 @@ export function permissionsOf(
   const hosts = [...new Set(hostsOf(settings))];
   const reads = settings["WEB_ROOT"];
   return [
+    MEMORY,
     `--allow-net=${hosts.join(",")}`,
     `--allow-env=${[...COMMON_SETTINGS, ...OWN_SETTINGS[service]].join(",")}`,
     "--ignore-env",
@@ -17,6 +18,12 @@ export function permissionsOf(
     ...(reads === undefined || reads === "" ? [] : [`--allow-read=${reads}`]),
   ];
 }
+
+/**
+ * How large the part of the heap for what lives briefly may grow, MB. By itself V8 lets it grow to a multiple and gives nothing
+ * back: at the exchange's real load persist took 169 MB and stream 168, with this 116 and 108.
+ */
+const MEMORY = "--v8-flags=--max-semi-space-size=4";
 
 export const SERVICE_NAMES = ["ingest", "persist", "stream"] as const;
 export type ServiceName = (typeof SERVICE_NAMES)[number];
@@ -34,8 +41,10 @@ const OWN_SETTINGS: Readonly<Record<ServiceName, readonly string[]>> = {
     "MARKET_LIST_EVERY_S",
     "OUTBOX_MIB",
     "OUTBOX_RECORDS",
+    "POSTGRES_URL",
+    "REST_BUDGET",
   ],
-  persist: ["POSTGRES_URL", "REDIS_URL", "SECONDS_KEPT_DAYS"],
+  persist: ["POSTGRES_URL", "POSTGRES_BYTES_MAX", "REDIS_URL", "SECONDS_KEPT_DAYS"],
   stream: [
     "EXCHANGE_KIND",
     "POSTGRES_URL",

@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { ProducerRecord } from "#adapters/kafka/producer.ts";
 import type { ConsumedBatch } from "#adapters/kafka/records.ts";
 import { createLog } from "#adapters/log.ts";
+import { market } from "#core/market.ts";
 import { type Namespace, topicName } from "#core/namespace.ts";
 import { TOPICS } from "#core/topics.ts";
 import { acknowledged } from "./ingest/acknowledged.ts";
@@ -16,7 +17,8 @@ import { RecordMaker } from "./ingest/records.ts";
 import { PersistMetrics } from "./persist/metrics.ts";
 import { readBatch } from "./persist/read_batch.ts";
 import { traced } from "./persist/trace.ts";
-import { Intake, type ReplicaTopic } from "./stream/kafka/intake.ts";
+import { Intake } from "./stream/kafka/intake.ts";
+import type { ReplicaTopic } from "./stream/kafka/replica_topics.ts";
 import { Positions } from "./stream/kafka/positions.ts";
 import { streamMetrics } from "./stream/metrics.ts";
 import { Hub } from "./stream/sse/hub.ts";
@@ -57,11 +59,12 @@ function follow(level: "debug" | "info"): readonly Record<string, unknown>[] {
     newTicket: () => "ticket",
     nextFrameId: frameIds("3f9c1a"),
   });
+  collector.setMarkets({ list: new Map([[market("KRW-BTC"), "{}"]]), all: new Set() });
   collector.handle({ kind: "frame", atMs: NOW_MS, bytes: Buffer.from(CANDLE) });
   const sent = queue.take()!.items;
   acknowledged({ metrics, log: logOf("ingest"), nowMs })(sent, 2);
 
-  const [record] = sent;
+  const record = sent.find(({ topic }) => topic === TOPICS.secondCandle);
   const batch: ConsumedBatch = {
     topic: record!.topic,
     partition: record!.partition,
@@ -76,7 +79,7 @@ function follow(level: "debug" | "info"): readonly Record<string, unknown>[] {
   const work = readBatch("second", batch, { sinceMs: 0, untilMs: Infinity });
   const { observe } = new PersistMetrics(new Registry(), nowMs);
   traced(observe, logOf("persist"))
-    .stored(work, { effective: 1, equal: 0, older: 0, refusals: [] });
+    .stored(work, { effective: 1, revised: 0, equal: 0, older: 0, refusals: [] });
 
   const trace = new Trace(logOf("stream"));
   const jobs: (() => void)[] = [];
