@@ -7,6 +7,7 @@ import "./style/tokens.css";
 import "./style/page.css";
 import "./style/market_list.css";
 import "./style/chart.css";
+import "./style/compare.css";
 
 const app = createApp(new AbortController().signal);
 exposeReadOnlyView(app);

@@ -5,7 +5,6 @@ import { axisNumber, fractionDigitsOf } from "../format/number.ts";
 import { type Zone, ZONE_OFFSET_MS } from "../format/time.ts";
 import { axisStep } from "../format/time_axis.ts";
 import { bucketLengthMs, bucketMiddleMs, bucketSteps, countsDays } from "../model/buckets.ts";
-import type { Unknown } from "../model/candle_feed.ts";
 import type { CandleSeries } from "../model/candle_series.ts";
 import {
   advanced,
@@ -17,21 +16,12 @@ import {
 } from "../model/view_range.ts";
 import { extremes } from "./bars.ts";
 import { Crosshair } from "./crosshair.ts";
+import type { ChartSource } from "./chart_source.ts";
 import { drawChart } from "./draw_chart.ts";
 import { followGestures } from "./gestures.ts";
 import { type Palette, readPalette } from "./palette.ts";
 import { plotOptions, TIME_LABEL_PX } from "./plot_options.ts";
 import { priceSpan, volumeSpan } from "./price_scale.ts";
-
-export interface ChartSource {
-  readonly market: string;
-  readonly interval: Interval;
-  readonly series: CandleSeries;
-  readonly unknown: Unknown | null;
-  readonly unknownText: string;
-  /** Newest time there is to see, ms. */
-  readonly headMs: number;
-}
 
 export interface ChartPorts {
   readonly source: () => ChartSource;
@@ -117,6 +107,24 @@ export class CandleChart {
     return this.#view;
   }
 
+  /** Where the pointer is, CSS pixels from the top. */
+  get hoverY(): number {
+    return this.#hoverY;
+  }
+
+  /** Shows what another chart shows; nobody is told. */
+  show(view: ViewRange): void {
+    this.#view = view;
+    this.request();
+  }
+
+  /** Puts the crosshair where another chart has it; nobody is told. */
+  pointAt(startsAtMs: number | null, y: number): void {
+    this.#hovered = startsAtMs;
+    this.#hoverY = y;
+    this.#placeCrosshair();
+  }
+
   /** Something changed; draws with the next frame. */
   request(): void {
     if (this.#frame !== 0 || this.#stop.signal.aborted) return;
@@ -148,20 +156,24 @@ export class CandleChart {
   }
 
   #draw(): void {
-    const { market, interval, series } = this.#ports.source();
-    const shown = `${market} ${interval}`;
+    const { market, interval, series, beside, fit } = this.#ports.source();
+    const shown = `${market} ${interval} ${fit?.fromMs} ${fit?.toMs}`;
     const limits = this.#limits();
     if (this.#shown !== shown) {
       this.#shown = shown;
       this.#hovered = null;
       this.#ports.onHover(null, "pointer");
-      this.#look(viewAtHead(this.#plotWidth() / BUCKET_PX * this.#bucketMs(), limits));
+      this.#look(
+        fit === undefined
+          ? viewAtHead(this.#plotWidth() / BUCKET_PX * this.#bucketMs(), limits)
+          : { ...fit, follows: false },
+      );
     } else if (this.#view.follows) {
       this.#look(advanced(this.#view, limits));
     }
     cancelAnimationFrame(this.#frame); // looking asked for the frame that is being drawn
     this.#frame = 0;
-    this.#digits = digitsOf(series);
+    this.#digits = Math.max(digitsOf(series), beside === undefined ? 0 : digitsOf(beside));
     this.#plot.setScale("x", { min: this.#view.fromMs, max: this.#view.toMs });
     this.#placeCrosshair();
     if (series.first !== undefined && this.#view.fromMs < series.first.startsAtMs) {
@@ -177,23 +189,27 @@ export class CandleChart {
     this.#ports.onIncomplete(source.series.columns.incomplete.slice(from, to).includes(true));
   }
 
-  #visible(): [number, number] {
-    const { series } = this.#ports.source();
+  #extremes(series: CandleSeries | undefined): Extremes {
+    return series === undefined ? null : extremes(series.columns, ...this.#visible(series));
+  }
+
+  #visible(series = this.#ports.source().series): [number, number] {
     const from = series.lowerBound(this.#view.fromMs - this.#bucketMs());
     return [from, series.lowerBound(this.#view.toMs)];
   }
 
   #priceRange(): readonly [number, number] {
-    const { series } = this.#ports.source();
-    const found = extremes(series.columns, ...this.#visible());
+    const { series, beside } = this.#ports.source();
+    const found = widest(this.#extremes(series), this.#extremes(beside));
     const last = series.columns.close.at(-1) ?? 1;
     const span = priceSpan(found?.low ?? last, found?.high ?? last, 10 ** -this.#digits);
     return [span.min, span.max];
   }
 
   #volumeRange(): readonly [number, number] {
-    const { series } = this.#ports.source();
-    const span = volumeSpan(extremes(series.columns, ...this.#visible())?.volume ?? 0);
+    const { series, beside } = this.#ports.source();
+    const found = widest(this.#extremes(series), this.#extremes(beside));
+    const span = volumeSpan(found?.volume ?? 0);
     return [span.min, span.max];
   }
 
@@ -293,6 +309,17 @@ export class CandleChart {
     const { fromMs, toMs, follows } = this.#view;
     this.#look({ fromMs: toMs - (toMs - fromMs) * ratio, toMs, follows });
   }
+}
+
+type Extremes = ReturnType<typeof extremes>;
+
+function widest(a: Extremes, b: Extremes): Extremes {
+  if (a === null || b === null) return a ?? b;
+  return {
+    low: Math.min(a.low, b.low),
+    high: Math.max(a.high, b.high),
+    volume: Math.max(a.volume, b.volume),
+  };
 }
 
 function digitsOf(series: CandleSeries): number {

@@ -75,25 +75,44 @@ export function drawLastPrice(
   ctx.restore();
 }
 
-/** A time of which nothing is known: hatched and named, so that it cannot be taken for a quiet market. */
-export function drawUnknown(
+/** A time that cannot be taken for a quiet market, device pixels. */
+export interface Band {
+  readonly fromPx: number;
+  readonly toPx: number;
+  readonly text: string;
+  readonly color: string;
+  /** Of the ground under the hatching; 0 for none. */
+  readonly tint: number;
+}
+
+/** Narrower, a band would be lost among the bars (CSS pixels). */
+const BAND_PX_MIN = 2;
+
+/** Hatched, and named where there is room. */
+export function drawBand(
   ctx: CanvasRenderingContext2D,
   box: Box,
-  fromPx: number,
-  toPx: number,
-  text: string,
+  { fromPx, toPx, text, color, tint }: Band,
   palette: Palette,
 ): void {
-  const left = Math.max(box.left, Math.round(fromPx));
-  const right = Math.min(box.left + box.width, Math.round(toPx));
-  if (right <= left) return;
   const ratio = devicePixelRatio;
+  const left = Math.max(box.left, Math.floor(fromPx));
+  const right = Math.min(
+    box.left + box.width,
+    Math.max(Math.round(toPx), Math.floor(fromPx) + Math.round(BAND_PX_MIN * ratio)),
+  );
+  if (right <= left) return;
   ctx.save();
+  if (tint > 0) {
+    ctx.fillStyle = color;
+    ctx.globalAlpha = tint;
+    ctx.fillRect(left, box.top, right - left, box.height);
+  }
   ctx.beginPath();
   ctx.rect(left, box.top, right - left, box.height);
   ctx.clip();
-  ctx.strokeStyle = palette.text;
-  ctx.globalAlpha = 0.22;
+  ctx.strokeStyle = color;
+  ctx.globalAlpha = 0.3;
   ctx.lineWidth = ratio;
   const step = 9 * ratio;
   ctx.beginPath();
@@ -103,7 +122,7 @@ export function drawUnknown(
   }
   ctx.stroke();
   ctx.globalAlpha = 1;
-  ctx.fillStyle = palette.text;
+  ctx.fillStyle = color;
   ctx.font = `${11 * ratio}px ${palette.font}`;
   ctx.textAlign = "center";
   ctx.textBaseline = "top";

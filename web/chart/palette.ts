@@ -8,6 +8,8 @@ export interface Palette {
   readonly down: string;
   readonly even: string;
   readonly onColor: string;
+  /** Of what is missing. */
+  readonly warn: string;
   readonly font: string;
 }
 
@@ -23,6 +25,7 @@ export function readPalette(element: Element): Palette {
     down: color("--down"),
     even: color("--even"),
     onColor: color("--on-color"),
+    warn: color("--warn"),
     font: style.fontFamily,
   };
 }

@@ -1,5 +1,5 @@
 import type { LinkEvent } from "#core/event/link_event.ts";
-import type { ExchangeKind } from "#core/event/tail_event.ts";
+import type { ExchangeKind } from "#core/exchange_kind.ts";
 import type { BreakCause } from "#core/mark.ts";
 
 /** What the page says of its own freshness. Never better than what is known. */

@@ -339,6 +339,19 @@ test("a stored row of older revision never replaces a newer one; an emptied buck
   expect(rows.series.length).toBe(0);
 });
 
+test("a second that was taken back leaves the sum of the candle that is forming", () => {
+  const truth = new Truth("1m", MINUTE);
+  const rows = new RollupRows(BTC, "1m");
+  truth.write(at(1));
+  rows.page(truth.page());
+  rows.second(event(at(2)));
+  const before = rows.series.last!.volume;
+  rows.second(event(at(3)));
+  expect(rows.series.last!.volume).not.toBe(before);
+  expect(rows.second({ ...event(at(3)), deleted: true })).toBe(true);
+  expect(rows.series.last!.volume).toBe(before);
+});
+
 test("what a page knows to be incomplete is so on the chart, forming or closed", () => {
   const truth = new Truth("1m", MINUTE);
   truth.write(at(1));

@@ -5,20 +5,18 @@ import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { type FoldedCandle, foldOnto } from "#core/fold.ts";
 import { bucketEndMs, bucketStartMs, type Interval } from "#core/interval.ts";
 import type { Market } from "#core/market.ts";
-import { newer, type Revision, rollupRevision } from "#core/revision.ts";
+import { newer, rollupRevision } from "#core/revision.ts";
 import { CandleSeries, type GivesWay } from "./candle_series.ts";
 import type { FeedRows } from "./feed_rows.ts";
 import { type Part, PartStore } from "./part_store.ts";
 import { rowFromRollup, rowsFromColumns, rowsFromPage, type SeriesRow } from "./series_row.ts";
+import { Tombstones } from "./tombstones.ts";
 
 /** Older than any stored roll-up: whatever comes from the drain replaces a candle that was never stored. */
 const UNSTORED = rollupRevision(0, 0);
 
 /** A bucket is stored as closed within seconds of its end, or after 30 s flagged incomplete. */
 const CLOSES_WITHIN_MS = 45_000;
-
-/** Tombstones kept, the oldest give way: an emptied bucket is a rare correction. */
-const DELETED_MAX = 1_000;
 
 /**
  * Roll-ups as the database stores them, and onto each that is not closed the seconds it does not contain yet, by the fold
@@ -31,7 +29,7 @@ export class RollupRows implements FeedRows {
   readonly #parts: PartStore;
   /** Stored rows of the buckets that are shown with seconds folded on. */
   readonly #stored = new Map<number, SeriesRow>();
-  readonly #deleted = new Map<number, Revision>();
+  readonly #gone = new Tombstones();
   /** What the newest page said of the coverage of its forming buckets. */
   readonly #covered = new Map<number, boolean>();
   /** All seconds from then on (ms) are held or in stored rows; Infinity before the first page of a connection. */
@@ -84,6 +82,10 @@ export class RollupRows implements FeedRows {
   second(event: CandleEvent): boolean {
     if (event.interval !== "1s" || event.startsAtMs < this.#containedUntilMs(event.startsAtMs)) {
       return false; // in a stored row, which the drain is about to renew
+    }
+    if (event.deleted === true) {
+      this.#parts.dropWithin(event.startsAtMs, bucketEndMs("1s", event.startsAtMs));
+      return this.#heldSinceMs !== Infinity && this.#show(this.#bucket(event.startsAtMs));
     }
     const put = this.#parts.put({ candle: event, revision: event.revision });
     if (put === "full") this.#wantsPage = true;
@@ -144,9 +146,7 @@ export class RollupRows implements FeedRows {
   #takeStored(rows: readonly SeriesRow[], givesWay?: GivesWay): boolean {
     const taken: SeriesRow[] = [];
     for (const row of rows) {
-      const deleted = this.#deleted.get(row.startsAtMs);
-      if (deleted !== undefined && !newer(row.revision, deleted)) continue;
-      this.#deleted.delete(row.startsAtMs);
+      if (this.#gone.covers(row.startsAtMs, row.revision)) continue;
       const stored = this.#storedRow(row.startsAtMs);
       if (stored !== undefined && !supersedes(row, stored)) continue;
       this.#parts.dropWithin(row.startsAtMs, row.untilMs);
@@ -211,13 +211,7 @@ export class RollupRows implements FeedRows {
   #delete(row: SeriesRow): boolean {
     const stored = this.#storedRow(row.startsAtMs);
     if (stored !== undefined && !newer(row.revision, stored.revision)) return false;
-    const deleted = this.#deleted.get(row.startsAtMs);
-    if (deleted !== undefined && !newer(row.revision, deleted)) return false;
-    this.#deleted.delete(row.startsAtMs);
-    this.#deleted.set(row.startsAtMs, row.revision);
-    if (this.#deleted.size > DELETED_MAX) {
-      this.#deleted.delete(this.#deleted.keys().next().value!);
-    }
+    if (!this.#gone.add(row.startsAtMs, row.revision)) return false;
     this.#stored.delete(row.startsAtMs);
     this.#parts.dropWithin(row.startsAtMs, row.untilMs);
     this.series.remove(row.startsAtMs);

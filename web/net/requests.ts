@@ -1,10 +1,14 @@
 import { type CandlePage, PAGE_ROWS_MAX } from "#core/candle_page.ts";
+import type { ComparePage } from "#core/compare_page.ts";
 import { type TickerEvent, tickerEventFrom } from "#core/event/ticker_event.ts";
 import { Failure } from "#core/failure.ts";
+import type { GapPage } from "#core/gap.ts";
 import { type Interval, INTERVALS } from "#core/interval.ts";
 import { parseJsonNumbersAsText } from "#core/json_numbers.ts";
 import { type Market, market } from "#core/market.ts";
 import type { ServerClock } from "../model/server_clock.ts";
+import { comparePageFrom } from "./compare_page_from.ts";
+import { gapsFrom } from "./gaps_from.ts";
 import { column, pageFrom, record } from "./page_from.ts";
 
 /** A market as the list shows it. */
@@ -26,11 +30,26 @@ export interface PageQuery {
   readonly toMs: number | null;
 }
 
+export interface GapQuery {
+  readonly market: Market;
+  /** What the exchange said of this interval's candles counts as known. */
+  readonly interval: Interval;
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 const REQUEST_MS_MAX = 10_000;
 
 export function candlesUrl({ market, interval, toMs }: PageQuery): string {
   const to = toMs === null ? "" : `&to=${toMs}`;
   return `/api/candles?market=${market}&interval=${interval}&count=${PAGE_ROWS_MAX}${to}`;
+}
+
+export function compareUrl(
+  { market, interval, sinceMs, untilMs }: GapQuery,
+  path: "" | "/wish" = "",
+): string {
+  return `/api/compare${path}?market=${market}&interval=${interval}&since=${sinceMs}&until=${untilMs}`;
 }
 
 /** The page's questions to the server. Each notes the answer's date on the clock. */
@@ -47,6 +66,27 @@ export class Requests {
   }
 
   /** @throws Failure `request_failed`, or the abort's reason */
+  async gaps(
+    { market, interval, sinceMs, untilMs }: GapQuery,
+    signal: AbortSignal,
+  ): Promise<GapPage> {
+    const url = `/api/gaps?market=${market}&interval=${interval}&since=${
+      Math.floor(sinceMs)
+    }&until=${Math.floor(untilMs)}`;
+    return gapsFrom(await this.#json(url, signal));
+  }
+
+  /** @throws Failure `request_failed`, or the abort's reason */
+  async compare(query: GapQuery, signal: AbortSignal): Promise<ComparePage> {
+    return comparePageFrom(await this.#json(compareUrl(query), signal));
+  }
+
+  /** Asks that the exchange be asked. @throws Failure `request_failed`, or the abort's reason */
+  async wishToCompare(query: GapQuery, signal: AbortSignal): Promise<void> {
+    await this.#json(compareUrl(query, "/wish"), signal, "POST");
+  }
+
+  /** @throws Failure `request_failed`, or the abort's reason */
   async markets(signal: AbortSignal): Promise<MarketsAnswer> {
     return marketsFrom(await this.#json("/api/markets", signal));
   }
@@ -58,13 +98,13 @@ export class Requests {
     return offered.length > 0 ? offered : ["1s"];
   }
 
-  async #json(url: string, signal: AbortSignal): Promise<unknown> {
+  async #json(url: string, signal: AbortSignal, method = "GET"): Promise<unknown> {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(REQUEST_MS_MAX)]);
     const sentAtMs = Date.now();
     let response: Response;
     let text: string;
     try {
-      response = await fetch(url, { signal: limit, cache: "no-store" });
+      response = await fetch(url, { method, signal: limit, cache: "no-store" });
       this.#clock.note(Date.parse(response.headers.get("date") ?? ""), sentAtMs, Date.now());
       text = await response.text();
     } catch (error) {

@@ -22,6 +22,7 @@ export interface App {
   readonly board: MarketBoard;
   readonly freshness: Freshness;
   readonly clock: ServerClock;
+  readonly requests: Requests;
   readonly market: ReadonlySignal<Market>;
   /** What is shown: the address' interval, or where the server does not have that, its first. */
   readonly interval: ReadonlySignal<Interval>;
@@ -97,6 +98,7 @@ export function createApp(signalEnd: AbortSignal): App {
     board,
     freshness,
     clock,
+    requests,
     market: chosen,
     interval,
     intervals,

@@ -10,6 +10,7 @@ import { CandleFeed } from "../model/candle_feed.ts";
 import { type EventSourceLike, followStream } from "../net/follow_stream.ts";
 import type { Requests } from "../net/requests.ts";
 import type { Freshness } from "./freshness.ts";
+import { GapWatch } from "./gap_watch.ts";
 import type { MarketBoard } from "./market_board.ts";
 
 export interface StreamPorts {
@@ -29,6 +30,7 @@ export interface SessionParts {
 /** One chosen market and interval: its stream and its candles, until another is chosen. */
 export class ChartSession {
   readonly feed: CandleFeed;
+  readonly gapWatch: GapWatch;
   readonly #stop = new AbortController();
   readonly #version = signal(0);
   readonly #parts: SessionParts;
@@ -41,6 +43,11 @@ export class ChartSession {
       chance: parts.streams.chance,
       onChange: () => this.#changed(),
     });
+    this.gapWatch = new GapWatch({
+      fetchGaps: (stretch, signal) => parts.requests.gaps({ market, interval, ...stretch }, signal),
+      nowMs: parts.streams.nowMs,
+      chance: parts.streams.chance,
+    }, this.#stop.signal);
     void followStream({
       ...parts.streams,
       url: streamUrl(market, interval),
@@ -73,7 +80,10 @@ export class ChartSession {
     if (name === "tail") {
       const tail = decodeTail(data);
       freshness.exchange(tail.exchange);
-      if (tail.link !== null) freshness.link(tail.link);
+      if (tail.link !== null) {
+        freshness.link(tail.link);
+        this.gapWatch.link(tail.link);
+      }
       for (const ticker of tail.tickers) board.put(ticker);
       void this.feed.begin(
         tail.sinceMs,
@@ -84,7 +94,8 @@ export class ChartSession {
     } else if (name === "candle") {
       const candle = decodeCandleEvent(data);
       if (candle.market !== this.feed.market) return;
-      freshness.seen(candle.receivedAtMs);
+      // what was repaired is of the past, whenever it came
+      if (candle.origin !== "rest") freshness.seen(candle.receivedAtMs);
       this.feed.put(candle);
     } else if (name === "postgres-candle") {
       const candle = decodePostgresCandleEvent(data);
@@ -96,7 +107,9 @@ export class ChartSession {
       freshness.seen(ticker.receivedAtMs);
       board.put(ticker);
     } else if (name === "link") {
-      freshness.link(decodeLinkEvent(data));
+      const link = decodeLinkEvent(data);
+      freshness.link(link);
+      this.gapWatch.link(link);
     }
   }
 

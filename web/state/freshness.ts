@@ -1,6 +1,6 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import type { LinkEvent } from "#core/event/link_event.ts";
-import type { ExchangeKind } from "#core/event/tail_event.ts";
+import type { ExchangeKind } from "#core/exchange_kind.ts";
 import { type Badge, badgeOf, type Provenance, provenanceOf } from "../model/badge.ts";
 
 /** Gathers what is known of the data's age, and says it once a second. */

@@ -1,3 +1,4 @@
+import type { Gap } from "#core/gap.ts";
 import type { DrawColumns } from "../model/candle_series.ts";
 import type { SeriesRow } from "../model/series_row.ts";
 import type { ViewRange } from "../model/view_range.ts";
@@ -16,6 +17,8 @@ export interface TestView {
   /** The exact record of the bucket that starts then, ms. */
   row(startsAtMs: number): SeriesRow | null;
   readonly feedState: string;
+  /** What was missed of what the chart shows, newest first. */
+  readonly gaps: readonly Gap[];
   readonly drawnFrames: number;
   readonly view: ViewRange | null;
   readonly badge: { readonly state: string; readonly provenance: string | null };
@@ -40,6 +43,9 @@ export function exposeReadOnlyView(app: App): void {
     row: (startsAtMs) => app.session.peek().feed.series.rowAt(startsAtMs) ?? null,
     get feedState() {
       return app.session.peek().feed.state.kind;
+    },
+    get gaps() {
+      return structuredClone(app.session.peek().gapWatch.gaps.peek());
     },
     get drawnFrames() {
       return chart?.drawnFrames ?? 0;

@@ -5,13 +5,15 @@ import { extname, join } from "node:path";
 import type { Candle } from "#core/candle.ts";
 import { type CandleEvent, encodeCandleEvent } from "#core/event/candle_event.ts";
 import { encodeLinkEvent, type LinkEvent } from "#core/event/link_event.ts";
-import { encodeTail, type ExchangeKind } from "#core/event/tail_event.ts";
+import { encodeTail } from "#core/event/tail_event.ts";
+import type { ExchangeKind } from "#core/exchange_kind.ts";
 import { encodeTickerEvent } from "#core/event/ticker_event.ts";
 import {
   encodePostgresCandleEvent,
   type PostgresCandleEvent,
 } from "#core/event/postgres_candle_event.ts";
 import { bucketStartMs, type Interval, interval, INTERVALS } from "#core/interval.ts";
+import { encodeGapPage, type Gap } from "#core/gap.ts";
 import { marketFilter } from "#core/market.ts";
 import { bucketSteps } from "../model/buckets.ts";
 import {
@@ -21,6 +23,7 @@ import {
   fakeSecond,
   fakeTicker,
 } from "./fake_market.ts";
+import { FakeCompare } from "./fake_compare.ts";
 import { FakeRollups } from "./fake_rollups.ts";
 import { formingRow, partColumns, rollupColumns, secondColumns } from "./page_json.ts";
 
@@ -58,7 +61,10 @@ export class FakeServer {
   pageLagMs = 0;
   /** Requests seen, newest last; at most a thousand. */
   readonly requests: string[] = [];
+  /** What `/api/gaps` tells of every market. */
+  gaps: readonly Omit<Gap, "markets">[] = [];
   readonly rollups: FakeRollups;
+  readonly compare = new FakeCompare();
   /** The server's clock against this machine's, ms: so that a minute ends when a test wants it. */
   readonly #aheadMs: number;
   readonly #root: string;
@@ -235,6 +241,11 @@ export class FakeServer {
     }
     if (pathname === "/api/stream") return this.#stream(searchParams, response);
     if (pathname === "/api/candles") return this.#page(searchParams, response);
+    if (pathname === "/api/gaps") return this.#gapPage(searchParams, response);
+    if (pathname === "/api/compare/wish") {
+      return json(response, 202, JSON.parse(this.compare.wish()));
+    }
+    if (pathname === "/api/compare") return this.#comparePage(searchParams, response);
     if (pathname === "/api/status") {
       return json(response, 200, { exchange: this.exchange, intervals: INTERVALS });
     }
@@ -333,6 +344,32 @@ export class FakeServer {
     },"stored":${rollupColumns(stored === null ? [] : [stored])},"parts":${partColumns(parts)}}`;
   }
 
+  #gapPage(query: URLSearchParams, response: ServerResponse<IncomingMessage>): void {
+    const [sinceMs, untilMs] = [Number(query.get("since")), Number(query.get("until"))];
+    const of = this.market(query.get("market")!);
+    response.writeHead(200, { "content-type": "application/json" });
+    response.end(encodeGapPage({
+      sinceMs,
+      untilMs,
+      knownUntilMs: untilMs,
+      more: false,
+      gaps: this.gaps.filter((gap) => gap.sinceMs < untilMs && gap.untilMs > sinceMs)
+        .map((gap) => ({ ...gap, markets: [of.market] })),
+    }));
+  }
+
+  #comparePage(query: URLSearchParams, response: ServerResponse<IncomingMessage>): void {
+    const of = this.market(query.get("market")!);
+    const one = interval(query.get("interval")!);
+    const stretch = { sinceMs: Number(query.get("since")), untilMs: Number(query.get("until")) };
+    const nowMs = this.#nowMs();
+    const rowAt = (ms: number) =>
+      one === "1s" ? this.#second(of, ms) : this.rollups.stored(of, one, ms, nowMs);
+    const csv = query.get("format") === "csv";
+    response.writeHead(200, { "content-type": csv ? "text/csv" : "application/json" });
+    response.end(this.compare.body(of.market, one, stretch, rowAt, csv));
+  }
+
   #list(response: ServerResponse<IncomingMessage>): void {
     const nowMs = this.#nowMs();
     const entries = this.markets.map((of) =>
@@ -345,7 +382,7 @@ export class FakeServer {
   }
 
   async #file(path: string, response: ServerResponse<IncomingMessage>): Promise<void> {
-    const name = path === "/" ? "/index.html" : path;
+    const name = path === "/" || path === "/compare" ? "/index.html" : path;
     const types: Record<string, string> = {
       ".html": "text/html; charset=utf-8",
       ".js": "text/javascript",

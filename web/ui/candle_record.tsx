@@ -4,6 +4,8 @@ import { bucketTime } from "../format/bucket_time.ts";
 import { grouped } from "../format/number.ts";
 import { isIncomplete, type SeriesRow } from "../model/series_row.ts";
 import type { App } from "../state/app.ts";
+import { gapsIn } from "../state/gaps_in.ts";
+import { gapText } from "../text/gap.ts";
 import type { WordKey } from "../text/ko.ts";
 import { Cell, RollupProvenance, SecondProvenance } from "./record_cells.tsx";
 
@@ -36,6 +38,8 @@ function RecordHeader({ app, row }: { readonly app: App; readonly row: SeriesRow
   const interval = app.interval.value;
   const startsAtMs = hovered ?? row?.startsAtMs ?? null;
   const time = startsAtMs === null ? null : bucketTime(interval, startsAtMs, zone.value);
+  // the newest says enough; a year's candle may hold hundreds
+  const missing = startsAtMs === null ? [] : gapsIn(app, startsAtMs).slice(0, 1);
   return (
     <header>
       <span class="record-time">
@@ -52,7 +56,12 @@ function RecordHeader({ app, row }: { readonly app: App; readonly row: SeriesRow
       {row !== null && isIncomplete(row) && (
         <span class="record-tag warn" title={t("completenessHint")}>{t("incomplete")}</span>
       )}
-      {row === null && hovered !== null && (
+      {missing.map((gap) => (
+        <span key={gap.sinceMs} class="record-tag warn gap" title={t("gapHint")}>
+          {t("gap")}: {gapText(gap, zone.value, t)}
+        </span>
+      ))}
+      {row === null && hovered !== null && missing.length === 0 && (
         <span class="record-empty">{t(emptyReason(app, hovered))}</span>
       )}
     </header>
@@ -68,6 +77,7 @@ function bodyOf(row: SeriesRow): string {
 function kindOf(row: SeriesRow): WordKey {
   if (row.origin === "replay") return "originReplay";
   if (row.origin === "websocket") return "originWebsocket";
+  if (row.origin === "rest") return "originRest";
   return row.closed ? "closed" : "forming";
 }
 

@@ -5,7 +5,9 @@ import { bucketTime } from "../format/bucket_time.ts";
 import { headMs } from "../model/head.ts";
 import { isIncomplete } from "../model/series_row.ts";
 import type { App } from "../state/app.ts";
+import { gapsIn } from "../state/gaps_in.ts";
 import { showChartInTestView } from "../state/test_view.ts";
+import { gapName, gapText } from "../text/gap.ts";
 import { intervalName } from "../text/interval.ts";
 import { MinusIcon, PlusIcon, ToNowIcon } from "./icons.tsx";
 import { Intervals } from "./intervals.tsx";
@@ -29,7 +31,9 @@ export function ChartPanel({ app }: { readonly app: App }) {
   }, []);
   useSignalEffect(() => {
     app.session.value.version.value;
+    app.session.value.gapWatch.gaps.value;
     app.preferences.zone.value;
+    app.preferences.language.value;
     chart.current?.request();
   });
   useSignalEffect(() => {
@@ -106,6 +110,11 @@ function mountChart(app: App, root: HTMLElement): CandleChart {
         series: feed.series,
         unknown: feed.unknown,
         unknownText: app.preferences.t("unknownShort"),
+        gaps: app.session.peek().gapWatch.gaps.peek().map((gap) => ({
+          sinceMs: gap.sinceMs,
+          untilMs: gap.untilMs,
+          text: gapName(gap, app.preferences.t),
+        })),
         headMs: headMs(feed.interval, feed.series.last?.startsAtMs ?? null, app.clock.nowMs()),
       };
     },
@@ -116,6 +125,7 @@ function mountChart(app: App, root: HTMLElement): CandleChart {
     },
     onView: (view) => {
       app.follows.value = view.follows;
+      app.session.peek().gapWatch.look(view.fromMs, view.toMs);
       if (view.follows && app.session.peek().feed.detached) app.session.peek().rejoin();
     },
     onIncomplete: (inSight) => app.incompleteInSight.value = inSight,
@@ -136,9 +146,11 @@ function SpokenCandle({ app }: { readonly app: App }) {
     `${t("close")} ${row.close}`,
     ...(isIncomplete(row) ? [t("incomplete")] : []),
   ].join(", ");
+  const missing = at === null ? [] : gapsIn(app, at);
+  const gaps = missing.map((gap) => `, ${t("gap")} ${gapText(gap, zone.value, t)}`).join("");
   return (
     <div class="unseen" role="status">
-      {time === null ? "" : `${time.rest} ${time.name}: ${figures}`}
+      {time === null ? "" : `${time.rest} ${time.name}: ${figures}${gaps}`}
     </div>
   );
 }

@@ -89,3 +89,12 @@ export const BackIcon = () => (
     <path d="m12.500 4.500-5.500 5.500 5.500 5.500" />
   </Icon>
 );
+
+export const CompareIcon = () => (
+  <Icon>
+    <rect x="3.5" y="6" width="4.5" height="8" rx="1" />
+    <path d="M5.75 3.5V6m0 8v2.5" />
+    <rect x="12" y="6" width="4.5" height="8" rx="1" />
+    <path d="M14.25 3.5V6m0 8v2.5" />
+  </Icon>
+);

@@ -120,7 +120,8 @@ function Rows({ app }: { readonly app: App }) {
   const [range, setRange] = useState({ from: 0, to: 40 });
   useReordering(app, scroller);
   const look = (): void => {
-    const { scrollTop, clientHeight } = scroller.current!;
+    if (scroller.current === null) return; // a last scroll of a list that is gone
+    const { scrollTop, clientHeight } = scroller.current;
     const from = Math.max(0, Math.floor(scrollTop / ROW_PX) - ROWS_BEYOND);
     const to = Math.ceil((scrollTop + clientHeight) / ROW_PX) + ROWS_BEYOND;
     setRange((held) => held.from === from && held.to === to ? held : { from, to });

@@ -7,6 +7,7 @@ import { Mark, MoonIcon, SunIcon } from "./icons.tsx";
 export function TopBar({ app }: { readonly app: App }) {
   const { t, language, theme, zone } = app.preferences;
   const dark = theme.value === "dark";
+  const compares = app.route.view.value === "compare";
   return (
     <header class="top-bar">
       <a class="brand" href="/" aria-label="Stofka">
@@ -14,6 +15,17 @@ export function TopBar({ app }: { readonly app: App }) {
         <span>Stofka</span>
       </a>
       <Badges app={app} />
+      <a
+        class="to-compare"
+        href={compares ? "/" : "/compare"}
+        onClick={(event) => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+          event.preventDefault();
+          app.route.open(compares ? "market" : "compare");
+        }}
+      >
+        {t(compares ? "chart" : "compareOpen")}
+      </a>
       <div class="choices">
         <Choice
           label={t("zone")}
