@@ -13,10 +13,16 @@ const forTests = args[0] === "test" || args[0] === "ok";
 
 /** What each command runs on Deno; the others are the local stack's own. */
 const MODULES = {
+  backfill: ["run", "-A", "--cached-only", join(checkout, "dev/backfill/main.ts")],
+  dashboards: ["run", "-A", "--cached-only", join(checkout, "dashboards/main.ts")],
+  "dead-letter": ["run", "-A", "--cached-only", join(checkout, "dev/dead_letter/main.ts")],
   exchange: ["run", "-A", "--cached-only", join(checkout, "dev/exchange/main.ts")],
   format: ["fmt"],
   metrics: ["run", "-A", "--cached-only", join(checkout, "dev/metrics.ts")],
   parity: ["run", "-A", "--cached-only", join(checkout, "dev/parity/main.ts")],
+  record: ["run", "-A", "--cached-only", join(checkout, "dev/record/main.ts")],
+  replay: ["run", "-A", "--cached-only", join(checkout, "dev/record/replay_main.ts")],
+  storm: ["run", "-A", "--cached-only", join(checkout, "tests/storm/main.ts")],
   ok: ["run", "-A", "--cached-only", join(checkout, "dev/ok.ts")],
 };
 

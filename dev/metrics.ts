@@ -1,8 +1,16 @@
 import process from "node:process";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { buildInfo, showBuildInfo } from "#adapters/build_info.ts";
 import { watchLoop } from "#adapters/ops_server.ts";
 import { ingestGauges, ingestMetrics } from "../services/ingest/metrics.ts";
+import { repairGauges, repairMetrics } from "../services/ingest/repair/metrics.ts";
+import { AnswerMetrics } from "../services/persist/answers/answer_metrics.ts";
+import { ParityGauges } from "../services/persist/answers/parity_state.ts";
+import { GapGauge } from "../services/persist/gap_watch.ts";
 import { PersistMetrics } from "../services/persist/metrics.ts";
+import { RangeMetrics } from "../services/persist/range_metrics.ts";
+import { RelayMetrics } from "../services/persist/relay_metrics.ts";
+import { candleMeter } from "../services/stream/history/range_metrics.ts";
 import { streamMetrics, watchState } from "../services/stream/metrics.ts";
 
 /** Prints every metric of the services with its type, unit, labels and meaning, from the code that makes them: no server runs. */
@@ -28,14 +36,25 @@ export function registries(): Readonly<Record<string, Registry>> {
   const ingest = new Registry();
   ingestMetrics(ingest);
   ingestGauges(ingest, absent);
+  const repair = new Registry(); // a loop of ingest
+  repairMetrics(repair);
+  repairGauges(repair, absent);
   const persist = new Registry();
   new PersistMetrics(persist, () => 0).watch(persist, absent);
+  new RelayMetrics(persist, () => 0);
+  new AnswerMetrics(persist);
+  new ParityGauges(persist);
+  new RangeMetrics(persist);
+  const gap = new Registry(); // a loop of persist
+  new GapGauge(gap);
   const stream = new Registry();
   streamMetrics(stream);
   watchState(stream, absent);
+  candleMeter(stream);
   const each = new Registry();
   watchLoop(each).stop();
-  return { ingest, persist, stream, "each service": each };
+  showBuildInfo(each, buildInfo());
+  return { ingest, repair, persist, gap, stream, "each service": each };
 }
 
 function describe(metric: Described): string {
@@ -58,4 +77,5 @@ export function unitOf(name: string): string {
   return ["seconds", "bytes"].find((unit) => words.includes(unit)) ?? "count";
 }
 
-main();
+// The dashboards' tests ask for the registries alone.
+if (import.meta.main) main();

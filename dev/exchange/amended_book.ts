@@ -1,5 +1,5 @@
 import { bucketStartMs } from "./calendar.ts";
-import { type Book, type Name, nothing, type Traded } from "./book.ts";
+import { type Book, type Counted, type Name, nothing, type Traded } from "./book.ts";
 import type { Extremes } from "./extremes.ts";
 import { join, type Sum, sumOfTrades, type Trade } from "./sum.ts";
 
@@ -88,8 +88,25 @@ export class AmendedBook implements Book {
     return this.#kept(this.#base.trades(market, sinceMs, untilMs));
   }
 
-  counted(sinceMs: number, untilMs: number): Trade[] {
-    return this.#kept(this.#base.counted(sinceMs, untilMs));
+  counted(sinceMs: number, untilMs: number): Counted[] {
+    const counted = this.#base.counted(sinceMs, untilMs);
+    if (this.#halts.length === 0 && this.#removed.size === 0) return counted;
+    // A millisecond that something was taken out of is told by what is left in it.
+    const amended = new Map<string, Counted>();
+    const rest = counted.filter((one) => {
+      if (this.#removed.get(one.market)?.timesMs.has(one.timeMs)) {
+        amended.set(`${one.market} ${one.timeMs}`, one);
+        return false;
+      }
+      return this.#haltOf(one) === undefined;
+    });
+    for (const { market, timeMs } of amended.values()) {
+      rest.push(
+        ...this.trades(market, timeMs, timeMs + 1)
+          .filter(({ countedMs }) => countedMs >= sinceMs && countedMs < untilMs),
+      );
+    }
+    return rest;
   }
 
   sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined {
@@ -176,7 +193,7 @@ export class AmendedBook implements Book {
       this.#haltOf(trade) === undefined;
   }
 
-  #haltOf({ market, timeMs }: Trade): Halt | undefined {
+  #haltOf({ market, timeMs }: Pick<Trade, "market" | "timeMs">): Halt | undefined {
     return this.#halts.find((halt) =>
       concerns(halt, market) && halt.sinceMs <= timeMs && timeMs < halt.untilMs
     );

@@ -1,4 +1,4 @@
-import { bucketEndMs, bucketStartMs, type Unit } from "./calendar.ts";
+import { bucketEndMs, bucketStartMs, dayMs, type Unit } from "./calendar.ts";
 import { type Sum, sumOfTrades, type Trade } from "./sum.ts";
 import type { Extremes } from "./extremes.ts";
 
@@ -22,8 +22,8 @@ export interface Book {
   names(atMs: number): readonly Name[];
   /** Trades with a time in [sinceMs, untilMs), ordered by (time, sequential id), whenever they are counted. */
   trades(market: string, sinceMs: number, untilMs: number): Trade[];
-  /** Every market's trades that become countable in [sinceMs, untilMs), in no particular order. */
-  counted(sinceMs: number, untilMs: number): Trade[];
+  /** When every market's trades were that become countable in [sinceMs, untilMs), in no particular order. */
+  counted(sinceMs: number, untilMs: number): Counted[];
   /** Sum of the trades with a time in [sinceMs, untilMs) counted by asOfMs; undefined where there is none. */
   sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined;
   /** Volume and turnover of the same: what tickers ask for again and again with a later sinceMs. */
@@ -35,6 +35,11 @@ export interface Book {
   /** Highest and lowest of the 363 days before the day: with the day, 52 weeks. Null where the book does not know. */
   extremes(market: string, dayStartMs: number): Extremes | null;
 }
+
+/** That a trade becomes countable: without its price, since thousands a second are asked for. */
+export type Counted = Pick<Trade, "market" | "timeMs" | "countedMs">;
+
+const hourMs = 3_600_000;
 
 export type Traded = Pick<Sum, "volume" | "turnover">;
 
@@ -59,7 +64,19 @@ export function candleAt(
 }
 
 /** Up to `count` candles that start before the moment, newest first; intervals without trades have none. */
-export function candlesBefore(
+export function candlesBefore(...asked: Parameters<typeof candleSteps>): Candle[] {
+  const steps = candleSteps(...asked);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * The same in steps of some ms: years of months, asked for the first time, are seconds of work, and an exchange goes on sending
+ * meanwhile.
+ */
+export function* candleSteps(
   book: Book,
   market: string,
   unit: Unit,
@@ -67,7 +84,7 @@ export function candlesBefore(
   count: number,
   asOfMs: number,
   sinceMs = 0,
-): Candle[] {
+): Generator<void, Candle[]> {
   const candles: Candle[] = [];
   // A bucket that starts before the moment counts whole.
   let edgeMs = bucketEndMs(unit, bucketStartMs(unit, beforeMs - 1));
@@ -76,7 +93,17 @@ export function candlesBefore(
     if (last === undefined) break;
     edgeMs = bucketStartMs(unit, last.timeMs);
     if (edgeMs < sinceMs) break;
+    // the book remembers hours' tapes and days' sums
+    const endMs = Math.min(bucketEndMs(unit, edgeMs), asOfMs);
+    for (let atMs = edgeMs; endMs - edgeMs > hourMs && atMs < endMs; atMs += hourMs) {
+      book.sum(market, atMs, atMs + hourMs, asOfMs);
+      yield;
+      if ((atMs + hourMs) % dayMs === 0 && endMs - edgeMs >= dayMs) {
+        book.sum(market, atMs + hourMs - dayMs, atMs + hourMs, asOfMs);
+      }
+    }
     candles.push(candleAt(book, market, unit, edgeMs, asOfMs)!);
+    yield;
   }
   return candles;
 }

@@ -5,6 +5,7 @@ import type { Clock } from "./clock.ts";
 import { ledgerText } from "./element.ts";
 import { readFault } from "./fault.ts";
 import type { Faults } from "./faults.ts";
+import type { Feed } from "./feed.ts";
 import type { Socket } from "./socket.ts";
 import { urlOf } from "./front.ts";
 
@@ -18,12 +19,20 @@ export class Control {
   readonly #clock: Clock;
   readonly #faults: Faults;
   readonly #socket: Socket;
+  readonly #feed: Pick<Feed, "playedMs">;
 
-  constructor(book: Book, clock: Clock, faults: Faults, socket: Socket) {
+  constructor(
+    book: Book,
+    clock: Clock,
+    faults: Faults,
+    socket: Socket,
+    feed: Pick<Feed, "playedMs">,
+  ) {
     this.#book = book;
     this.#clock = clock;
     this.#faults = faults;
     this.#socket = socket;
+    this.#feed = feed;
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -33,6 +42,7 @@ export class Control {
     if (route === "GET /status") {
       const status = {
         ...this.#socket.status(),
+        played_ms: this.#feed.playedMs,
         faults: this.#faults.list(),
         happened: this.#faults.happened(),
       };

@@ -55,8 +55,8 @@ export async function startExchange(settings: ExchangeSettings): Promise<Exchang
   const socket = new Socket(book, clock, faults, { times, chance, limits });
   const counted = limits ? new RateLimits(() => clock.linkMs()) : null;
   const front = new Front(new Rest(book, clock), socket, clock, faults, counted);
-  const control = new Control(book, clock, faults, socket);
   const feed = new Feed(book, clock, socket);
+  const control = new Control(book, clock, faults, socket, feed);
   hookMarketFaults(faults, {
     book,
     clock,

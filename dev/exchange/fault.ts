@@ -13,6 +13,8 @@ export interface Fault {
   readonly market?: string;
   /** `correction`: what gets lower. */
   readonly lower?: "volume" | "high";
+  /** `correction`: whether what it changed is sent again, as the exchange does. Default true. */
+  readonly told?: boolean;
   /** `error_frame`: the error's name. */
   readonly name?: string;
 }
@@ -36,13 +38,23 @@ export const momentKinds = ["correction", "listed", "delisted", "error_frame"] a
 export const faultKinds = [...lastingKinds, ...momentKinds] as const;
 export type FaultKind = (typeof faultKinds)[number];
 
-export const garbleForms = ["truncated", "wrong_type", "absurd", "future", "nan"] as const;
+/** Forms of which one comes by chance where none is named. */
+export const chanceGarbleForms = ["truncated", "wrong_type", "absurd", "future", "nan"] as const;
+/** Those, and forms of which each number could be true. */
+export const garbleForms = [
+  ...chanceGarbleForms,
+  "crossed",
+  "outside",
+  "thousandfold",
+  "turnover",
+  "stranger",
+] as const;
 export type GarbleForm = (typeof garbleForms)[number];
 
 /** Parameters that only some kinds have. */
 const extras: Readonly<Partial<Record<FaultKind, readonly string[]>>> = {
   garble: ["form"],
-  correction: ["market", "lower"],
+  correction: ["market", "lower", "told"],
   listed: ["market"],
   delisted: ["market"],
   error_frame: ["name"],
@@ -60,7 +72,7 @@ export function readFault(body: unknown): Fault {
   const unknown = Object.keys(rest).find((name) => !extras[kind]?.includes(name));
   if (unknown !== undefined) throw new RangeError(`${unknown} is no parameter of ${kind}`);
   const moment = (momentKinds as readonly string[]).includes(kind);
-  const { form, market, lower, name } = rest;
+  const { form, market, lower, told, name } = rest;
   const byMsMin = kind === "clock_step" ? -3_600_000 : 0;
   return {
     kind,
@@ -70,6 +82,7 @@ export function readFault(body: unknown): Fault {
     ...(form !== undefined && { form: oneOf("form", form, garbleForms) }),
     ...(market !== undefined && { market: matching("market", market, /^[A-Z]+-[A-Z0-9]+$/) }),
     ...(lower !== undefined && { lower: oneOf("lower", lower, ["volume", "high"] as const) }),
+    ...(told !== undefined && { told: boolean("told", told) }),
     ...(name !== undefined && { name: matching("name", name, /^[A-Z_]+$/) }),
   };
 }
@@ -78,6 +91,11 @@ export function readFault(body: unknown): Fault {
 export function number(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === "number" && value >= min && value <= max) return value;
   throw new RangeError(`${name} ${JSON.stringify(value)} must be a number ${min} … ${max}`);
+}
+
+function boolean(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new RangeError(`${name} ${JSON.stringify(value)} must be true or false`);
 }
 
 function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {

@@ -1,7 +1,7 @@
 import { type Fault, type FaultKind, momentKinds as moments } from "./fault.ts";
 
 /** What a fault did beyond being on: told to whoever asked for it. */
-export type Effect = Readonly<Record<string, string | number>>;
+export type Effect = Readonly<Record<string, string | number | boolean>>;
 
 interface Hook {
   readonly start: (fault: Fault) => Effect | void;

@@ -1,9 +1,9 @@
-import type { Book } from "./book.ts";
+import type { Book, Counted } from "./book.ts";
 import { bucketStartMs } from "./calendar.ts";
 import type { Clock } from "./clock.ts";
 import type { Element } from "./element.ts";
 import { firstSendAfterEndMs } from "./tape.ts";
-import type { Trade } from "./sum.ts";
+import { Turns } from "./turns.ts";
 import { candleElement, streamUnits, tickerElement } from "./views.ts";
 
 /** Real ms that the feed plays after; what is further back is not sent. */
@@ -43,6 +43,11 @@ export class Feed {
     this.#playedMs = clock.trueMs();
   }
 
+  /** What was due before this was sent, ms of the exchange's true time: on a starved machine some seconds ago. */
+  get playedMs(): number {
+    return this.#playedMs;
+  }
+
   /** Sends what a moment of a market changed: its ticker, and the candles that hold the moment. */
   resend(market: string, atMs: number): void {
     const nowMs = this.#clock.trueMs();
@@ -70,7 +75,8 @@ export class Feed {
     const trades = this.#book.counted(sinceMs, cycleMs);
     trades.sort((a, b) => a.countedMs - b.countedMs);
     for (const trade of trades) {
-      await this.#tickers(trade.countedMs, signal);
+      // thousands of trades a second: no turn of the loop for each
+      if (this.#due(trade.countedMs)) await this.#tickers(trade.countedMs, signal);
       if (this.#audience.wants("ticker", trade.market)) this.#change(trade);
       // Its second was sent without it.
       const lateMs = bucketStartMs("s", trade.timeMs) + 1000 + firstSendAfterEndMs;
@@ -86,7 +92,7 @@ export class Feed {
     this.#playedMs = cycleMs;
   }
 
-  #change({ market, countedMs }: Trade): void {
+  #change({ market, countedMs }: Counted): void {
     if (this.#changed.size === 0) {
       const gatherMs = Math.max(1, Math.round(tickMs * this.#clock.speed));
       this.#tickEndMs = (Math.floor(countedMs / gatherMs) + 1) * gatherMs;
@@ -94,11 +100,20 @@ export class Feed {
     this.#changed.add(market);
   }
 
+  #due(byMs: number): boolean {
+    return this.#changed.size > 0 && this.#tickEndMs <= byMs;
+  }
+
   /** Sends what was gathered, if its time is over by the moment. */
   async #tickers(byMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#changed.size === 0 || this.#tickEndMs > byMs) return;
+    if (!this.#due(byMs)) return;
     await this.#until(this.#tickEndMs, signal);
-    for (const market of this.#changed) this.#ticker(market, this.#tickEndMs);
+    const turns = new Turns();
+    for (const market of this.#changed) {
+      this.#ticker(market, this.#tickEndMs);
+      await turns.next(); // a market's first ticker looks through a year
+      if (signal.aborted) return;
+    }
     this.#changed.clear();
   }
 

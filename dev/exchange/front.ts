@@ -80,7 +80,8 @@ export class Front {
     if (group === undefined) return this.#respond(response, this.#rest.answer(url));
     const verdict = this.#take(request, group, restAllowance);
     if (verdict.kind !== "taken") return this.#respond(response, refusal(verdict), group, 0);
-    this.#respond(response, this.#rest.answer(url), group, verdict.left);
+    const { left } = verdict;
+    inSlices(this.#rest.steps(url), (answer) => this.#respond(response, answer, group, left));
   }
 
   #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
@@ -131,6 +132,18 @@ export class Front {
     response.write(answer.body);
     response.end();
   }
+}
+
+const sliceMs = 5;
+
+/** Does the work a slice at a time, so that frames, pings and other requests are not held up by one long answer. */
+function inSlices<T>(steps: Generator<void, T>, done: (value: T) => void): void {
+  const untilMs = performance.now() + sliceMs;
+  do {
+    const step = steps.next();
+    if (step.done) return done(step.value);
+  } while (performance.now() < untilMs);
+  setImmediate(() => inSlices(steps, done));
 }
 
 /** The address of a request; undefined for one that is none. */

@@ -3,6 +3,8 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import type { Book } from "./book.ts";
 import { Clock } from "./clock.ts";
+import { startPlayer } from "../record/player.ts";
+import { holdsFrames, recordingFiles } from "../record/recording_reader.ts";
 import { startExchange } from "./exchange.ts";
 import { marketsPerQuote, type Quote } from "./listing.ts";
 import { readSchedule, type Schedule } from "./schedule.ts";
@@ -22,7 +24,8 @@ const help = `An exchange that speaks Upbit's WebSocket and REST on loopback.
   --speed N          exchange seconds per second (default 1)
   --no-limits        answers whoever asks, as often as they ask: for tools; the exchange's limits are on by default
   --schedule FILE    faults to come, as README.md beside this file describes
-  --replay FILE      plays a raw WebSocket capture of trades instead (a line a frame: \`seconds: b'json'\`), from its beginning,
+  --replay FILE      plays a recording by npm run record instead (a file or its folder), its frames byte for byte; or a raw
+                     capture of trades (a line a frame: \`seconds: b'json'\`), whose candles are made here. From its beginning,
                      once a client subscribed; of the above --seed, --markets, --quotes, --rate, --late and --start do not apply
 
 Prints {"ws", "rest", "control"} as one line of JSON once it listens. README.md beside this file describes the control port.`;
@@ -47,6 +50,19 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(help);
+} else if (values.replay !== undefined && await holdsFrames(filesOf(values.replay)[0]!)) {
+  const player = await startPlayer({
+    files: filesOf(values.replay),
+    speed: number("speed", 0.01, 1000),
+    port: number("port", 0, 65535),
+    controlPort: number("control-port", 0, 65535),
+    onDamage: ({ file, kind }) => console.error(`${file} is ${kind}: played as far as it goes`),
+  });
+  const { ws, rest, control } = player;
+  console.log(JSON.stringify({ ws, rest, control }));
+  const stop = () => void player.close().then(() => process.exit(0));
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
 } else {
   const { book, startsAtMs } = values.replay === undefined ? simulated() : replayed(values.replay);
   const clock = new Clock(startsAtMs, number("speed", 0.01, 1000), () => Date.now());
@@ -94,6 +110,14 @@ function scheduled(file: string): Schedule {
     return readSchedule(readFileSync(file, "utf8"));
   } catch (error) {
     return refuse(`--schedule ${file}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function filesOf(path: string): readonly string[] {
+  try {
+    return recordingFiles(path);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
   }
 }
 

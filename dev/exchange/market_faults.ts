@@ -87,7 +87,7 @@ function correct(ports: MarketFaultPorts, fault: Fault): Effect {
       const after = sumOfTrades(trades.filter((trade) => !out.includes(trade)));
       if (out.length === 0 || after?.lastTickAtMs !== before!.lastTickAtMs) continue;
       book.remove(market, out);
-      ports.resend(market, atMs);
+      if (fault.told !== false) ports.resend(market, atMs);
       return { market, lower, starts_at_ms: atMs, trades: out.length };
     }
   }

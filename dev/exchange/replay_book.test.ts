@@ -3,6 +3,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { expect, test } from "vitest";
 import { WebSocket } from "ws";
+import { until } from "../../tests/until.ts";
 import { Clock } from "./clock.ts";
 import { startExchange } from "./exchange.ts";
 import { ReplayBook } from "./replay_book.ts";
@@ -99,12 +100,12 @@ test.runIf(here)(
         ].join(" ");
         last.set(`${row["code"]} ${row["candle_date_time_utc"]}`, text);
       });
-      await until(() => clock.nowMs() > book.lastMs + 2500);
-      // On a busy machine the feed plays after: it is done when nothing came for a while.
-      for (let seen = -1; seen !== sent;) {
-        seen = sent;
-        await new Promise((resolve) => setTimeout(resolve, 700));
-      }
+      await until("the recording is over", 60_000, () => clock.nowMs() > book.lastMs + 2500);
+      const sorted = (seconds: ReadonlyMap<string, string>) => JSON.stringify([...seconds].sort());
+      // On a busy machine the feed plays after.
+      await until("all was sent", 10_000, () => sorted(last) === sorted(expected))
+        .catch(() => {}); // the comparison says what differs
+      await new Promise((resolve) => setTimeout(resolve, 700));
       expect(Object.fromEntries([...last].sort())).toEqual(
         Object.fromEntries([...expected].sort()),
       );
@@ -121,10 +122,6 @@ test.runIf(here)(
     }
   },
 );
-
-async function until(done: () => boolean): Promise<void> {
-  while (!done()) await new Promise((resolve) => setTimeout(resolve, 20));
-}
 
 const line =
   `1618678263.010785: b'{"ty":"trade","cd":"KRW-A","tms":1618678262712,"ttms":1618678262000,"tp":1.5E-7,"tv":2.0,"ab":"BID","pcp":1.0,"sid":17732400590950001,"st":"REALTIME"}'`;

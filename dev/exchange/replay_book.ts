@@ -1,4 +1,4 @@
-import { type Book, type Name, nothing, type Traded } from "./book.ts";
+import { type Book, type Counted, type Name, nothing, type Traded } from "./book.ts";
 import { coins } from "./coins.ts";
 import { type Sum, sumOfTrades, type Trade } from "./sum.ts";
 import type { Extremes } from "./extremes.ts";
@@ -53,7 +53,7 @@ export class ReplayBook implements Book {
     return this.#of(market).filter(({ timeMs }) => timeMs >= sinceMs && timeMs < untilMs);
   }
 
-  counted(sinceMs: number, untilMs: number): Trade[] {
+  counted(sinceMs: number, untilMs: number): Counted[] {
     return [...this.#trades.values()].flat().filter(({ countedMs }) =>
       countedMs >= sinceMs && countedMs < untilMs
     );

@@ -1,4 +1,4 @@
-import { type Book, type Candle, candlesBefore, type Name } from "./book.ts";
+import { type Book, type Candle, candleSteps, type Name } from "./book.ts";
 import { bucketStartMs, dayMs, minuteUnits, type Unit } from "./calendar.ts";
 import { restCandle } from "./candle_fields.ts";
 import type { Clock } from "./clock.ts";
@@ -37,14 +37,23 @@ export class Rest {
   }
 
   /** @param url path and query, `/v1/…` */
-  answer({ pathname, searchParams: query }: URL): Answer {
+  answer(url: URL): Answer {
+    const steps = this.steps(url);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same in steps of some ms: whoever answers may do other work between them. */
+  *steps({ pathname, searchParams: query }: URL): Generator<void, Answer> {
     if (pathname === "/v1/market/all") return this.#markets(query);
     if (pathname === "/v1/ticker") return this.#tickers(query);
     if (pathname === "/v1/ticker/all") return this.#allTickers(query);
     if (pathname === "/v1/orderbook/instruments") return this.#instruments(query);
     const unit = candleUnit(pathname);
     if (unit === undefined) return noRoute;
-    return unit === "wrong" ? invalid : this.#candles(unit, query);
+    return unit === "wrong" ? invalid : yield* this.#candles(unit, query);
   }
 
   #markets(query: URLSearchParams): Answer {
@@ -102,7 +111,7 @@ export class Rest {
     }));
   }
 
-  #candles(unit: Unit, query: URLSearchParams): Answer {
+  *#candles(unit: Unit, query: URLSearchParams): Generator<void, Answer> {
     const market = query.get("market");
     if (market === null || market === "") return missingParameter;
     if (!this.#names().some((name) => name.market === market)) return notFound;
@@ -114,7 +123,7 @@ export class Rest {
       ? nowMs - secondsKeptDays * dayMs
       : 0;
     const beforeMs = Math.min(toMs, nowMs + 1);
-    const found = candlesBefore(this.#book, market, unit, beforeMs, count, nowMs, sinceMs);
+    const found = yield* candleSteps(this.#book, market, unit, beforeMs, count, nowMs, sinceMs);
     return rows(found.map((candle) => restText(restCandle(candle, this.#previousClose(candle)))));
   }
 

@@ -126,7 +126,7 @@ test("candles of every unit equal the aggregation of the ledger's seconds", () =
     }
     expect(buckets.length).toBeGreaterThan(0);
   }
-}, 120_000);
+}, 240_000);
 
 test("ledger() has one row for each second with trades and none for others, equal to the fold of its trades", () => {
   const rows = ledger(book, "KRW-ETH", nowMs - 600_000, nowMs);
@@ -206,4 +206,4 @@ test("extremes() are those of the 363 days before, found without summing them al
     const sums = new Map(inYear.map((day) => [day.startsAtMs, day]));
     expect(book.extremes(market, today)).toEqual(extremesOf(all, (day) => sums.get(day)));
   }
-}, 60_000);
+});

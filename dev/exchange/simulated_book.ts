@@ -1,10 +1,10 @@
-import { type Book, type Name, nothing, type Traded } from "./book.ts";
+import { type Book, type Counted, type Name, nothing, type Traded } from "./book.ts";
 import { bucketStartMs, dayMs } from "./calendar.ts";
 import { daysBefore, type Extremes, extremesOf, type Reach } from "./extremes.ts";
 import { Limited } from "./limited.ts";
 import { type Listing, listings, newListing, type Quote } from "./listing.ts";
 import { normal, unit } from "./random.ts";
-import { type Part, type Span, sumOfSpan, tradesOfSpan, View } from "./span.ts";
+import { countedOfSpan, type Part, type Span, sumOfSpan, tradesOfSpan, View } from "./span.ts";
 import { join, type Sum, type Trade } from "./sum.ts";
 import { endOf, lateMsMax, recordTape, type Tape } from "./tape.ts";
 import { scale, tickUnits } from "./ticks.ts";
@@ -88,14 +88,17 @@ export class SimulatedBook implements Book {
     return trades;
   }
 
-  counted(sinceMs: number, untilMs: number): Trade[] {
-    const trades: Trade[] = [];
-    for (const market of this.#markets.keys()) {
-      for (const trade of this.trades(market, sinceMs - 1000 - lateMsMax, untilMs)) {
-        if (trade.countedMs >= sinceMs && trade.countedMs < untilMs) trades.push(trade);
+  counted(sinceMs: number, untilMs: number): Counted[] {
+    const counted: Counted[] = [];
+    for (const [market, found] of this.#markets) {
+      const fromMs = Math.max(sinceMs - 1000 - lateMsMax, found.listing.listedAtMs);
+      for (let atMs = spanStart(found, fromMs); atMs < untilMs; atMs += found.spanMs) {
+        for (const one of countedOfSpan(market, this.#span(found, atMs), sinceMs, untilMs)) {
+          if (one.timeMs >= fromMs) counted.push(one);
+        }
       }
     }
-    return trades;
+    return counted;
   }
 
   sum(market: string, sinceMs: number, untilMs: number, asOfMs: number): Sum | undefined {
@@ -167,15 +170,27 @@ export class SimulatedBook implements Book {
     const reach = reachOf(listing, spanMs);
     let [low, high] = best === null ? [Infinity, 0] : [best.low, best.high].map(priceOf);
     let sum: Sum | undefined;
-    for (let atMs = startMs; atMs < startMs + dayMs; atMs += spanMs) {
-      const from = path.at(atMs);
-      const slack = from * reach + 2 * priceOf(tickUnits(listing.market, from * 1.5));
-      if (from + slack < high! && from - slack > low!) continue;
-      const span = sumOfSpan(this.#place(market, atMs), atMs, Infinity, Infinity);
-      if (span === undefined) continue;
+    const within = (least: number, most: number) => {
+      const ticks = 2 * priceOf(tickUnits(listing.market, most * 1.5));
+      return most + most * reach + ticks < high! && least - least * reach - ticks > low!;
+    };
+    const look = (sinceMs: number, spans: number) => {
+      if (spans > 1) {
+        // Of a stretch that cannot pass as a whole no span can.
+        const bounds = path.bounds(sinceMs, sinceMs + spans * spanMs);
+        if (within(bounds.low, bounds.high)) return;
+        const part = Math.ceil(spans / 6);
+        for (let i = 0; i < spans; i += part) look(sinceMs + i * spanMs, Math.min(part, spans - i));
+        return;
+      }
+      const from = path.at(sinceMs);
+      if (within(from, from)) return;
+      const span = sumOfSpan(this.#place(market, sinceMs), sinceMs, Infinity, Infinity);
+      if (span === undefined) return;
       sum = join(sum, span);
       [low, high] = [Math.min(low!, priceOf(span.low)), Math.max(high!, priceOf(span.high))];
-    }
+    };
+    look(startMs, dayMs / spanMs);
     return sum;
   }
 

@@ -8,6 +8,7 @@ import type { Element } from "./element.ts";
 import type { Faults } from "./faults.ts";
 import type { Audience } from "./feed.ts";
 import type { Subscription } from "./subscription.ts";
+import { Turns } from "./turns.ts";
 import { snapshot } from "./views.ts";
 
 export interface SocketSettings {
@@ -135,23 +136,33 @@ export class Socket implements Audience {
     });
   }
 
-  /** The new subscription replaces the old one whole, in the moment its snapshots are sent. */
+  /** The new subscription replaces the old one whole, in the moment its snapshots begin. */
   #subscribe(connection: Connection, subscription: Subscription): void {
     this.#unlisten(connection);
     connection.format = subscription.format;
     connection.subscription = subscription;
-    const nowMs = this.#clock.trueMs();
+    for (const { type, codes, realtime } of subscription.wishes) {
+      // Unknown and lower-case codes get nothing, not even an error. A code listed later begins then.
+      if (realtime) { for (const code of codes) this.#listen(connection, `${type} ${code}`); }
+    }
+    void this.#snapshots(connection, subscription);
+    this.#subscribed.resolve();
+  }
+
+  /** Each as of when it is sent, never older than what went out before it. First ones are work: frames go out meanwhile. */
+  async #snapshots(connection: Connection, subscription: Subscription): Promise<void> {
+    const turns = new Turns();
     const listed = this.#listed();
-    for (const { type, codes, snapshot: wantsSnapshot, realtime } of subscription.wishes) {
-      for (const code of codes) {
-        // Unknown and lower-case codes get nothing, not even an error. A code listed later begins then.
-        if (realtime) this.#listen(connection, `${type} ${code}`);
-        if (!wantsSnapshot || !listed.has(code)) continue;
+    for (const { type, codes, snapshot: wanted } of subscription.wishes) {
+      for (const code of wanted ? codes : []) {
+        if (!listed.has(code)) continue;
+        const nowMs = this.#clock.trueMs();
         const element = snapshot(this.#book, type, code, nowMs, this.#clock.stepMs);
         if (element !== undefined) connection.deliver(element);
+        await turns.next();
+        if (connection.subscription !== subscription || !this.#connections.has(connection)) return;
       }
     }
-    this.#subscribed.resolve();
   }
 
   /** What of its subscription the exchange knows. */

@@ -1,3 +1,4 @@
+import type { Counted } from "./book.ts";
 import { lateMsMax, type Tape } from "./tape.ts";
 import type { Sum, Trade } from "./sum.ts";
 
@@ -142,6 +143,28 @@ export function tradesOfSpan(
     });
   }
   return trades;
+}
+
+/** That the span's trades with a count in [sinceMs, untilMs) become countable then. */
+export function countedOfSpan(
+  market: string,
+  span: Span,
+  sinceMs: number,
+  untilMs: number,
+): Counted[] {
+  if (span.whole === undefined) return [];
+  const { startMs } = span;
+  const view = span.view();
+  const { timeMs, countedMs } = view.tape;
+  const counted: Counted[] = [];
+  // A trade is counted after its time, and at most its second and the latest of late ones after it.
+  const to = view.indexAt(untilMs - startMs);
+  for (let i = view.indexAt(sinceMs - startMs - 1000 - lateMsMax); i < to; i++) {
+    const atMs = startMs + countedMs[i]!;
+    if (atMs < sinceMs || atMs >= untilMs) continue;
+    counted.push({ market, timeMs: startMs + timeMs[i]!, countedMs: atMs });
+  }
+  return counted;
 }
 
 function placed(span: Span, part: Part): Sum {

@@ -49,12 +49,19 @@ export function startChild(
   return {
     identity,
     ended: exit.then((how) => {
-      // What it left behind holds its ports and files. A group's number is not given out while a member lives.
-      if (pid !== undefined) sendSignal(-pid, "SIGKILL");
+      if (pid !== undefined) endGroup(pid);
       rmSync(pidFile, { force: true });
       return how;
     }),
   };
+}
+
+/**
+ * Ends what a process that has just ended left behind: it holds its ports and files. A group's number is not given out while a
+ * member lives.
+ */
+export function endGroup(pid: number): void {
+  sendSignal(-pid, "SIGKILL");
 }
 
 /** To that very process alone; nothing when it is gone. */

@@ -89,3 +89,11 @@ test("stack.json is for its owner alone, whatever mode it had, and gone when not
   removeStackFile(folder);
   expect(readStackFile(folder)).toBeUndefined();
 });
+
+test("a folder of before a password was needed gets that password, and keeps the others", () => {
+  const { secrets: { postgresRepair: _, ...before }, ...rest } = openDataFolder(folder);
+  writeFileSync(join(folder, "stofka.json"), JSON.stringify({ ...rest, secrets: before }));
+  const { secrets } = openDataFolder(folder);
+  expect(secrets).toMatchObject(before);
+  expect(secrets.postgresRepair).toMatch(/^[0-9a-f]{32}$/);
+});

@@ -23,6 +23,10 @@ export interface Kept {
   readonly markets?: string;
   /** Whole days of second candles; 0 keeps all. */
   readonly keepDays?: number;
+  /** What PostgreSQL and Kafka may take together. */
+  readonly diskBudgetBytes?: number;
+  /** Requests a second that repair may make of the exchange. */
+  readonly restBudget?: number;
   readonly ports: Ports;
   readonly secrets: Secrets;
   /** Where PostgreSQL's folder lies when it cannot lie in here: see server_user.ts. */
@@ -103,7 +107,10 @@ export function parseKept(text: string): Kept | undefined {
     const value: unknown = JSON.parse(text);
     const isKept = typeof value === "object" && value !== null && "format" in value &&
       value.format === 1 && "secrets" in value && "ports" in value;
-    return isKept ? value as Kept : undefined;
+    if (!isKept) return undefined;
+    const kept = value as Kept;
+    // of before a password was needed
+    return { ...kept, secrets: { ...makeSecrets(), ...kept.secrets } };
   } catch {
     return undefined;
   }
@@ -143,8 +150,7 @@ export function emptyDataFolder(folder: string): void {
 
 /** @throws Failure `disk_full` */
 export function assertDiskSpace(folder: string, bytesMin: number = DISK_BYTES_MIN): void {
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
+  const free = freeBytes(folder);
   if (free >= bytesMin) return;
   throw new Failure(
     "disk_full",
@@ -152,6 +158,12 @@ export function assertDiskSpace(folder: string, bytesMin: number = DISK_BYTES_MI
       mb(bytesMin)
     } MB are needed; make room, or name a folder on another disk with --data <folder>`,
   );
+}
+
+/** What is left on the folder's disk for us. */
+export function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 /** A short name of the folder for what must lie elsewhere. */

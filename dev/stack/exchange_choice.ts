@@ -6,8 +6,13 @@ import { type Namespace, namespace } from "#core/namespace.ts";
 export type ExchangeWish =
   | { readonly kind: "upbit" }
   | { readonly kind: "simulator" }
-  /** Absolute path of a recorded capture. */
-  | { readonly kind: "replay"; readonly file: string }
+  /** Absolute path of a recording or capture; recorded seconds per second; the namespace's name, else the file's. */
+  | {
+    readonly kind: "replay";
+    readonly file: string;
+    readonly speed?: number;
+    readonly name?: string;
+  }
   /** `https://sg-api.upbit.com`: scheme and host alone. */
   | { readonly kind: "other"; readonly base: string };
 
@@ -76,7 +81,7 @@ export function exchangeNamespace(wish: ExchangeWish): Namespace {
     case "simulator":
       return namespace("simulated.");
     case "replay":
-      return namespace(`replay-${slug(basename(wish.file), 32)}.`);
+      return namespace(`replay-${slug(wish.name ?? basename(wish.file), 32)}.`);
     case "other":
       return namespace(`at-${slug(new URL(wish.base).host, 36)}.`);
   }

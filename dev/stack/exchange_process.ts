@@ -27,7 +27,7 @@ export function exchangePart(
     String(ports.exchange),
     "--control-port",
     String(ports.exchangeControl),
-    ...(wish.kind === "replay" ? ["--replay", wish.file] : []),
+    ...(wish.kind === "replay" ? ["--replay", wish.file, "--speed", String(wish.speed ?? 1)] : []),
   ];
   const part: Part = {
     name: "exchange",

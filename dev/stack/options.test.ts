@@ -1,6 +1,10 @@
+import { exchangeNamespace } from "./exchange_choice.ts";
 import { describe, expect, test } from "vitest";
 import { Failure } from "#core/failure.ts";
+import { ingestSettings } from "../../services/ingest/config.ts";
 import { HELP, type Options, parseExchange, parseOptions } from "./options.ts";
+
+const INGEST: Readonly<Record<string, string>> = { KAFKA_BROKERS: "127.0.0.1:1" };
 
 const read = (args: string[], environment: Record<string, string> = {}): Options =>
   parseOptions(args, environment, { checkout: "/checkout", folder: "/where/i/stand" });
@@ -91,9 +95,32 @@ describe("--exchange", () => {
   );
 });
 
+test("--speed and --name belong to a replay, whose namespace they keep apart", () => {
+  const { exchange } = read(["start", "--exchange=replay:/x/a", "--speed=10", "--name=again"]);
+  expect(exchange).toEqual({ kind: "replay", file: "/x/a", speed: 10, name: "again" });
+  expect(exchangeNamespace(exchange!)).toBe("replay-again.");
+  expect(refusal(() => read(["start", "--speed=10"]))).toContain("belong to a replay");
+  for (const speed of ["0", "1001", "fast", "1e2"]) {
+    expect(refusal(() => read(["start", "--exchange=replay:x", `--speed=${speed}`])))
+      .toContain("0.01 to 1000");
+  }
+});
+
 test("the help names every flag that is read", () => {
   for (
-    const flag of ["exchange", "markets", "port", "data", "reset", "detach", "yes", "no-install"]
+    const flag of [
+      "exchange",
+      "markets",
+      "keep-days",
+      "disk-budget",
+      "rest-budget",
+      "port",
+      "data",
+      "reset",
+      "detach",
+      "yes",
+      "no-install",
+    ]
   ) {
     expect(HELP).toContain(`--${flag}`);
   }
@@ -110,4 +137,33 @@ test("--keep-days takes whole days, 0 among them, and nothing else", () => {
   expect(() =>
     parseOptions(["start"], { npm_config_keep_days: "3" }, { checkout: "/c", folder: "/c" })
   ).toThrow("-- --keep-days");
+});
+
+test("--rest-budget takes whole requests a second that ingest takes too, and nothing else", () => {
+  for (const budget of [1, 5, 9]) {
+    expect(read(["start", "--rest-budget", String(budget)]).restBudget).toBe(budget);
+    expect(
+      ingestSettings((name) => INGEST[name] ?? (name === "REST_BUDGET" ? `${budget}` : undefined)),
+    )
+      .toMatchObject({ restBudget: budget });
+  }
+  for (const text of ["", "0", "10", "-1", "2.5", "fast", "05x"]) {
+    expect(refusal(() => read(["start", `--rest-budget=${text}`])), text)
+      .toMatch(/^--rest-budget .*from 1 to 9 \(5 unless named\)/);
+  }
+  expect(refusal(() => read(["start"], { npm_config_rest_budget: "3" }))).toContain(
+    "-- --rest-budget",
+  );
+});
+
+test("--disk-budget takes whole GB, and nothing else", () => {
+  expect(read(["start", "--disk-budget", "1"]).diskBudgetGb).toBe(1);
+  expect(read(["start", "--disk-budget=100000"]).diskBudgetGb).toBe(100_000);
+  for (const text of ["", "0", "100001", "-1", "2.5", "1e3", "20GB"]) {
+    expect(refusal(() => read(["start", `--disk-budget=${text}`])), text)
+      .toMatch(/^--disk-budget .*whole number of GB from 1 to 100000/);
+  }
+  expect(refusal(() => read(["start"], { npm_config_disk_budget: "3" }))).toContain(
+    "-- --disk-budget",
+  );
 });

@@ -2,6 +2,8 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Failure, shown } from "#core/failure.ts";
 import { marketFilter } from "#core/market.ts";
+import { REST_BUDGET } from "../../services/ingest/config.ts";
+import { DISK_BUDGET_GB } from "./disk_budget.ts";
 import type { ExchangeWish } from "./exchange_choice.ts";
 
 export const COMMANDS = ["start", "stop", "status", "uninstall", "migrate", "test"] as const;
@@ -15,6 +17,10 @@ export interface Options {
   readonly port?: number;
   /** Whole days of second candles; 0 keeps all. */
   readonly keepDays?: number;
+  /** Whole GB that PostgreSQL and Kafka may take together. */
+  readonly diskBudgetGb?: number;
+  /** Requests a second that repair may make of the exchange. */
+  readonly restBudget?: number;
   /** Absolute. */
   readonly dataFolder: string;
   readonly reset: boolean;
@@ -34,6 +40,10 @@ const FLAGS = {
   markets: { type: "string" },
   port: { type: "string" },
   "keep-days": { type: "string" },
+  "disk-budget": { type: "string" },
+  "rest-budget": { type: "string" },
+  speed: { type: "string" },
+  name: { type: "string" },
   data: { type: "string" },
   reset: { type: "boolean" },
   detach: { type: "boolean" },
@@ -49,6 +59,8 @@ const SWALLOWED_BY_NPM = [
   "markets",
   "port",
   "keep-days",
+  "disk-budget",
+  "rest-budget",
   "data",
   "reset",
   "detach",
@@ -99,10 +111,16 @@ export function parseOptions(
   return {
     ...own,
     dataFolder: values.data === undefined ? own.dataFolder : resolve(folder, values.data),
-    ...(values.exchange === undefined ? {} : { exchange: parseExchange(values.exchange, folder) }),
+    ...wished(values, folder),
     ...(values.markets === undefined ? {} : { markets: parseMarkets(values.markets) }),
     ...(values.port === undefined ? {} : { port: parsePort(values.port) }),
     ...(values["keep-days"] === undefined ? {} : { keepDays: parseKeepDays(values["keep-days"]) }),
+    ...(values["disk-budget"] === undefined
+      ? {}
+      : { diskBudgetGb: parseDiskBudget(values["disk-budget"]) }),
+    ...(values["rest-budget"] === undefined
+      ? {}
+      : { restBudget: parseRestBudget(values["rest-budget"]) }),
     reset: values.reset ?? false,
     detach: values.detach ?? false,
     yes: values.yes ?? false,
@@ -120,6 +138,35 @@ function flagsOf(args: readonly string[], command: Command) {
   } catch (error) {
     throw usage(`${(error as Error).message}; npm run ${command} -- --help lists the flags`);
   }
+}
+
+/** The exchange, with what only a replay has. */
+function wished(
+  { exchange, speed, name }: ReturnType<typeof flagsOf>,
+  folder: string,
+): { readonly exchange?: ExchangeWish } {
+  const wish = exchange === undefined ? undefined : parseExchange(exchange, folder);
+  if (wish?.kind !== "replay") {
+    if (speed !== undefined || name !== undefined) {
+      throw usage("--speed and --name belong to a replay: --exchange replay:<file>");
+    }
+    return wish === undefined ? {} : { exchange: wish };
+  }
+  return {
+    exchange: {
+      ...wish,
+      ...(speed === undefined ? {} : { speed: parseSpeed(speed) }),
+      ...(name === undefined ? {} : { name }),
+    },
+  };
+}
+
+function parseSpeed(text: string): number {
+  const speed = Number(text);
+  if (/^\d{1,4}(?:\.\d{1,3})?$/.test(text) && speed >= 0.01 && speed <= 1_000) return speed;
+  throw usage(
+    `--speed ${shown(text)}: use a number from 0.01 to 1000, recorded seconds per second`,
+  );
 }
 
 /**
@@ -173,6 +220,28 @@ function parseKeepDays(text: string): number {
 /** Ten years, as persist's SECONDS_KEPT_DAYS has it. */
 const KEEP_DAYS_MAX = 3_650;
 
+function parseDiskBudget(text: string): number {
+  const { min, max } = DISK_BUDGET_GB;
+  const gb = Number(text);
+  if (/^\d{1,6}$/.test(text) && gb >= min && gb <= max) return gb;
+  throw usage(
+    `--disk-budget ${
+      shown(text)
+    }: use a whole number of GB from ${min} to ${max}, what PostgreSQL and Kafka may take together`,
+  );
+}
+
+function parseRestBudget(text: string): number {
+  const { min, max, usual } = REST_BUDGET;
+  const budget = Number(text);
+  if (/^\d{1,2}$/.test(text) && budget >= min && budget <= max) return budget;
+  throw usage(
+    `--rest-budget ${
+      shown(text)
+    }: use a whole number of requests a second from ${min} to ${max} (${usual} unless named); the exchange gives an address ten, and one is left to other programs`,
+  );
+}
+
 function usage(message: string): Failure {
   return new Failure("usage", message);
 }
@@ -184,13 +253,18 @@ export const HELP = `Stofka: every one-second candle of the Upbit exchange, live
 
     --exchange upbit             the exchange itself
     --exchange simulator         a simulated exchange on this machine; the page says SIMULATED
-    --exchange replay:<file>     a recorded capture, with its recorded times; the page says REPLAY
+    --exchange replay:<file>     a recording (npm run record; its folder, too) or capture, with its recorded times; the page
+                                 says REPLAY. With --speed 10 ten times as fast; --name keeps its data apart
     --exchange <base address>    another server that speaks Upbit's protocol, such as a regional Upbit
                                  The first start of a data folder takes Upbit where it answers within 5 s, else the
                                  simulator; it is kept, and so is what you name here. Each has data of its own.
     --markets <list>             all (default), quotes such as KRW, or markets such as KRW-BTC,KRW-ETH; kept
-    --keep-days <number>         of second candles; 7 unless named, 0 keeps all; kept.
+    --keep-days <number>         of second candles; 7 unless named, 0 keeps all that the disk budget holds; kept.
                                  Minutes and longer stay anyway; a replay keeps all
+    --disk-budget <GB>           that PostgreSQL and Kafka may take together; unless named a fifth of the free space at
+                                 the first start, at most 20; kept. When it is used up, the oldest day of seconds goes
+    --rest-budget <number>       of requests a second that repair and parity may make of the exchange: 1 to 9, 5 unless
+                                 named; kept. The exchange gives an address ten, your other programs among them
     --port <number>              of the page on 127.0.0.1; otherwise 8787 or the next free one
     --data <folder>              where everything is kept; otherwise .stofka in the checkout
     --reset                      delete what the data folder holds, then start

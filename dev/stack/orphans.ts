@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Failure } from "#core/failure.ts";
-import { signalGroup } from "./child.ts";
+import { endGroup, signalGroup } from "./child.ts";
 import {
   identityText,
   isAlive,
@@ -82,6 +82,7 @@ export async function endOrphans(folder: string): Promise<readonly string[]> {
     }
     await sleep(50);
   }
+  for (const { identity } of orphans) endGroup(identity.pid);
   rmSync(partsFolder(folder), { recursive: true, force: true });
   return orphans.map(({ name }) => name);
 }

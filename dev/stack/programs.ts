@@ -14,6 +14,8 @@ export interface Programs {
 
 /** Older JREs don't run Kafka 4. */
 const JAVA_VERSION_MIN = 17;
+/** Older ones know no MERGE. */
+const POSTGRES_VERSION_MIN = 15;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -44,25 +46,25 @@ export function onPath(environment: Environment, name: string): string | undefin
 }
 
 function findPostgres(environment: Environment, major: string | undefined): string | undefined {
+  const fits = (version: string): boolean =>
+    major === undefined ? Number(version) >= POSTGRES_VERSION_MIN : version === major;
   const debian = "/usr/lib/postgresql"; // Debian and Ubuntu keep versions side by side, off the PATH
   const versions = existsSync(debian)
     ? readdirSync(debian).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(b) - Number(a))
     : [];
-  for (const version of versions) {
-    if (major !== undefined && version !== major) continue;
+  for (const version of versions.filter(fits)) {
     const bin = join(debian, version, "bin");
     const cron = join(debian, version, "lib", "pg_cron.so");
     if (isExecutable(join(bin, "postgres")) && existsSync(cron)) return bin;
   }
   const config = onPath(environment, "pg_config");
-  if (config === undefined) return undefined;
-  const said = (flag: string) => execFileSync(config, [flag], { encoding: "utf8" }).trim();
-  const bin = said("--bindir");
-  const library = said("--pkglibdir");
+  const said = config === undefined ? undefined : output(config);
+  const [, bin] = /^BINDIR = (.+)$/m.exec(said ?? "") ?? [];
+  const [, library] = /^PKGLIBDIR = (.+)$/m.exec(said ?? "") ?? [];
+  const [, version] = /^VERSION = \D*(\d+)/m.exec(said ?? "") ?? [];
+  if (bin === undefined || library === undefined || version === undefined) return undefined;
   const hasCron = ["so", "dylib"].some((end) => existsSync(join(library, `pg_cron.${end}`)));
-  const version = /(\d+)/.exec(said("--version"))?.[1];
-  if (!hasCron || !isExecutable(join(bin, "postgres"))) return undefined;
-  return major === undefined || version === major ? bin : undefined;
+  return hasCron && isExecutable(join(bin, "postgres")) && fits(version) ? bin : undefined;
 }
 
 function findJava(environment: Environment): string | undefined {
@@ -83,10 +85,19 @@ function findJava(environment: Environment): string | undefined {
 }
 
 function javaVersion(java: string): number | undefined {
+  const said = output(java, "--version");
+  return said === undefined ? undefined : parseJavaVersion(said);
+}
+
+/**
+ * What a program says; undefined when it fails: Java 8 knows no --version, macOS has a java that only says there is none, and
+ * Debian's pg_config is one as long as its package is not there.
+ */
+function output(program: string, ...args: readonly string[]): string | undefined {
   try {
-    return parseJavaVersion(execFileSync(java, ["--version"], { encoding: "utf8", stdio: "pipe" }));
+    return execFileSync(program, args, { encoding: "utf8", stdio: "pipe" });
   } catch {
-    return undefined; // Java 8 knows no --version, and macOS has a java that only says there is none
+    return undefined;
   }
 }
 

@@ -2,10 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "no
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { setTimeout as sleep } from "node:timers/promises";
 import postgres from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { testServers } from "../../tests/servers.ts";
+import { until } from "../../tests/until.ts";
 import { kafkaReady } from "./kafka_broker.ts";
 import { choosePorts } from "./ports.ts";
 import { postgresReady } from "./postgres_server.ts";
@@ -47,12 +47,12 @@ beforeAll(async () => {
     supervisor,
     (_, work) => work(),
   );
-}, 90_000);
+}, 180_000);
 
 afterAll(async () => {
   await supervisor.end([{ names: SERVER_PARTS, graceMs: 5_000 }]);
   rmSync(folder, { recursive: true, force: true });
-}, 20_000);
+});
 
 /** Addresses of /proc/net/tcp and tcp6 in state LISTEN (0A) whose sockets this process holds, as `hex address:port`. */
 function listening(pid: number): string[] {
@@ -112,18 +112,15 @@ test("a server that is killed comes back at its address, as another process", as
   const before = supervisor.processes();
   for (const name of SERVER_PARTS) process.kill(before[name]!.pid!, "SIGKILL");
   const back = async (name: string, ready: () => Promise<void>) => {
-    for (const until = performance.now() + 40_000;;) {
+    await until(`${name} is back`, 40_000, async () => {
       const { pid } = supervisor.processes()[name]!;
-      const answers = pid !== null && pid !== before[name]!.pid &&
+      return pid !== null && pid !== before[name]!.pid &&
         await ready().then(() => true, () => false);
-      if (answers) return;
-      if (performance.now() > until) throw new Error(`${name} did not come back`);
-      await sleep(100);
-    }
+    });
   };
   await Promise.all([
     back("kafka", () => kafkaReady(Number(servers.kafka.split(":")[1]))),
     back("postgres", () => postgresReady(servers.postgresSuperuser)),
     back("redis", () => redisReady(servers.redis)),
   ]);
-}, 60_000);
+}, 180_000);

@@ -21,6 +21,10 @@ export interface ServicesOptions {
   readonly webRoot: string;
   /** Of second candles, whole days; 0 keeps all. */
   readonly secondsKeptDays: number;
+  /** What PostgreSQL's databases may take before the oldest day of seconds goes; 0 = no limit. */
+  readonly postgresBytesMax: number;
+  /** Requests a second that repair may make of the exchange. */
+  readonly restBudget: number;
   readonly logLevel: string;
 }
 
@@ -67,6 +71,8 @@ function settingsOf(name: ServiceName, options: ServicesOptions): Record<string,
         EXCHANGE_WS_URL: exchange.ws,
         EXCHANGE_REST_URL: exchange.rest,
         MARKETS: options.markets,
+        POSTGRES_URL: database("stofka_repair", secrets.postgresRepair),
+        REST_BUDGET: String(options.restBudget),
       };
     case "persist":
       return {
@@ -74,6 +80,7 @@ function settingsOf(name: ServiceName, options: ServicesOptions): Record<string,
         POSTGRES_URL: database("stofka_persist", secrets.postgresPersist),
         REDIS_URL: options.redis,
         SECONDS_KEPT_DAYS: String(options.secondsKeptDays),
+        POSTGRES_BYTES_MAX: String(options.postgresBytesMax),
       };
     case "stream":
       return {

@@ -6,17 +6,19 @@ import { createLog } from "#adapters/log.ts";
 import { Failure, reason } from "#core/failure.ts";
 import { sleep } from "#core/lifecycle.ts";
 import { databaseName } from "#core/namespace.ts";
-import { TOPIC_PLANS } from "#core/topics.ts";
 import { closingBlock, exchangeSentence } from "./closing_block.ts";
 import type { Context } from "./context.ts";
 import {
   assertDiskSpace,
   emptyDataFolder,
+  freeBytes,
   type Kept,
   openDataFolder,
   readKept,
   writeKept,
 } from "./data_folder.ts";
+import { budgetBytes, diskShares, topicPlansWithin, usualBudgetBytes } from "./disk_budget.ts";
+import { diskUsage } from "./disk_usage.ts";
 import {
   chooseExchange,
   type ExchangeAddress,
@@ -36,6 +38,7 @@ import { askYes } from "./question.ts";
 import { ownRuntime } from "./runtime.ts";
 import { postgresHome } from "./server_user.ts";
 import { SERVER_PARTS, SERVER_PORTS, startServers } from "./servers.ts";
+import { REST_BUDGET } from "../../services/ingest/config.ts";
 import { SERVICE_NAMES } from "../../services/permissions.ts";
 import { opsUrl, serviceParts, whatIsMissing } from "./services.ts";
 import { readStackFile, removeStackFile, topicNames, writeStackFile } from "./stack_file.ts";
@@ -159,13 +162,18 @@ async function startAll(
   } as Required<Ports>;
   const markets = options.markets ?? kept.markets ?? "all";
   const keepDays = options.keepDays ?? kept.keepDays ?? KEEP_DAYS;
+  const restBudget = options.restBudget ?? kept.restBudget ?? REST_BUDGET.usual;
   const home = postgresHome(dataFolder, kept.postgresFolder, uid);
+  const diskBudgetBytes = chosenBudget(options, kept);
+  const shares = diskShares(diskBudgetBytes);
   writeKept(dataFolder, {
     ...kept,
     ports,
     exchange: choice.wish,
     markets,
     keepDays,
+    diskBudgetBytes,
+    restBudget,
     ...(home.user.kind === "postgres" ? { postgresFolder: home.folder } : {}),
   });
   const namespace = exchangeNamespace(choice.wish);
@@ -195,6 +203,7 @@ async function startAll(
       programs: serverPrograms(programs, context, (job) => supervisor.run(job)),
       database: databaseName(namespace),
       postgres: home,
+      postgresSettings: { max_wal_size: `${Math.floor(shares.walBytes / 1024 ** 2)}MB` },
       afterPostgres: (postgres) =>
         progress.step(
           "database schema",
@@ -209,7 +218,7 @@ async function startAll(
           );
           await admin.connect();
           try {
-            await admin.ensureTopics(namespace, TOPIC_PLANS);
+            await admin.ensureTopics(namespace, topicPlansWithin(shares.kafkaBytes));
           } finally {
             await admin.close();
           }
@@ -220,6 +229,7 @@ async function startAll(
   );
   const [servers, address] = await allOf([serving, exchanging, paging] as const);
   const exchange = { kind: choice.wish.kind, ...address };
+  const replay = choice.wish.kind === "replay"; // a capture may be of any age: all of it stays
   const parts = serviceParts({
     checkout,
     runtime,
@@ -231,7 +241,9 @@ async function startAll(
     exchange,
     markets,
     webRoot: webRoot(dataFolder),
-    secondsKeptDays: choice.wish.kind === "replay" ? 0 : keepDays, // a capture may be of any age
+    secondsKeptDays: replay ? 0 : keepDays,
+    postgresBytesMax: replay ? 0 : shares.databaseBytes,
+    restBudget,
     logLevel: environment["LOG_LEVEL"] ?? "info",
   });
   await allOf(parts.map((part) => progress.step(part.name, () => supervisor.start(part))));
@@ -257,6 +269,14 @@ async function startAll(
     dataFolder,
     detached: options.detach,
   });
+}
+
+/** What was asked for, or kept from before, or what a new folder gets: what it holds already counts as free. */
+function chosenBudget({ dataFolder, diskBudgetGb }: Options, kept: Kept): number {
+  if (diskBudgetGb === undefined && kept.diskBudgetBytes !== undefined) return kept.diskBudgetBytes;
+  const { postgresBytes, kafkaBytes } = diskUsage(dataFolder, kept);
+  const bytes = freeBytes(dataFolder) + postgresBytes + kafkaBytes;
+  return diskBudgetGb === undefined ? usualBudgetBytes(bytes) : budgetBytes(diskBudgetGb, bytes);
 }
 
 /** What ingest lacks after a little patience: nothing, or why the exchange's prices do not come. */

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { reason } from "#core/failure.ts";
 import type { Context } from "./context.ts";
 import { readKept } from "./data_folder.ts";
+import { diskLines, readDiskState } from "./disk_state.ts";
 import { exchangeText } from "./exchange_choice.ts";
 import { kafkaReady } from "./kafka_broker.ts";
 import { orphansOf, runningSupervisor } from "./orphans.ts";
 import { postgresReady } from "./postgres_server.ts";
+import { repairSentence } from "./repair_progress.ts";
 import { redisReady } from "./redis_server.ts";
 import { isReady } from "./services.ts";
 import { readStackFile, type StackFile } from "./stack_file.ts";
@@ -29,7 +31,8 @@ export async function status(folder: string, { progress }: Context): Promise<boo
     progress.say(`  the stack on ${folder} is starting; its log: ${join(folder, "logs")}`);
     return false;
   }
-  const exchange = readKept(folder)?.exchange;
+  const kept = readKept(folder);
+  const exchange = kept?.exchange;
   progress.say(
     `  page ${stack.page}   exchange ${
       exchange === undefined ? stack.exchange.kind : exchangeText(exchange)
@@ -54,6 +57,10 @@ export async function status(folder: string, { progress }: Context): Promise<boo
     }),
   );
   for (const { text } of lines) progress.say(text);
+  progress.say(`  ${"repair".padEnd(10)} ${await repairSentence(stack.postgres)}`);
+  if (kept !== undefined) {
+    for (const line of diskLines(await readDiskState(folder, kept, stack))) progress.say(line);
+  }
   return lines.every(({ ready }) => ready);
 }
 

@@ -38,6 +38,8 @@ export interface SupervisorOptions {
   readonly onEnd: (event: PartEnded) => void;
   /** A process came or went: what {@link Supervisor.processes} says has changed. */
   readonly onChange?: () => void;
+  /** Folders that nobody needs when this process is gone: deleted even when it is killed. */
+  readonly removes?: readonly string[];
 }
 
 interface Running {
@@ -64,7 +66,7 @@ export class Supervisor {
     this.#options = options;
     mkdirSync(join(options.folder, "logs"), { recursive: true, mode: 0o700 });
     mkdirSync(partsFolder(options.folder), { recursive: true, mode: 0o700 });
-    this.#watchdog = startWatchdog(partsFolder(options.folder));
+    this.#watchdog = startWatchdog(partsFolder(options.folder), options.removes);
     this.#logTimer = setInterval(() => {
       for (const name of this.#running.keys()) rotateLog(this.#log(name), LOG_BYTES_MAX);
     }, 60_000);

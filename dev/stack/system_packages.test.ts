@@ -27,13 +27,15 @@ test("Debian 12, Debian 13 and Ubuntu 22.04 get what they have", () => {
     "default-jre-headless",
     "maven",
   );
-  expect(packagesFor(ALL, ubuntu22).packages).toContain("openjdk-17-jre-headless");
+  const { packages, unknown } = packagesFor(ALL, ubuntu22);
+  expect(packages).toContain("openjdk-17-jre-headless");
+  expect(unknown).toEqual(["postgres"]); // its 14 is too old
 });
 
 test("a PostgreSQL without pg_cron is no answer; an existing folder takes its own version alone", () => {
   const half = knows("postgresql-17", ...pg(15));
   expect(packagesFor(["postgres"], half).packages).toEqual(pg(15));
-  expect(packagesFor(["postgres"], half, "14")).toEqual({ packages: [], unknown: ["postgres"] });
+  expect(packagesFor(["postgres"], half, "16")).toEqual({ packages: [], unknown: ["postgres"] });
 });
 
 test("Maven is missed only where Kafka was not fetched yet", () => {

@@ -12,7 +12,7 @@ export type Need =
 
 /** Said to a user whose system we cannot install on. */
 export const NEED_TEXT: Readonly<Record<Need, string>> = {
-  postgres: "PostgreSQL 14 or later with the extension pg_cron",
+  postgres: "PostgreSQL 15 or later with the extension pg_cron",
   redis: "Redis 7 or Valkey",
   java: "a Java runtime of version 17 or later",
   maven: "Maven (mvn), to fetch Kafka once",
@@ -32,7 +32,7 @@ export function needsOf(programs: Programs, hasKafkaJars: boolean): Need[] {
 }
 
 /** Newest first. Which of them a system has differs: Debian 12 has 15, Debian 13 has 17, Ubuntu 24.04 has 16. */
-const POSTGRES_MAJORS = ["18", "17", "16", "15", "14"] as const;
+const POSTGRES_MAJORS = ["18", "17", "16", "15"] as const;
 
 /**
  * Debian's names for what is needed; each choice is the first that the system's lists know.

@@ -58,13 +58,15 @@ async function testsOnServers(
   });
   assertDiskSpace(tmpdir());
   const folder = mkdtempSync(join(tmpdir(), "stofka-test-"));
+  const home = postgresHome(folder, undefined, uid);
+  const removes = [folder, ...home.user.kind === "postgres" ? [dirname(home.folder)] : []];
   const supervisor = new Supervisor({
     folder,
     environment,
     onEnd: ({ part, how, log, lastLines }) =>
       progress.say(`  ! ${part} ended (${how}); its log ${log} ends:\n${lastLines.join("\n")}`),
+    removes,
   });
-  const home = postgresHome(folder, undefined, uid);
   const end = () => supervisor.end([{ names: SERVER_PARTS, graceMs: 5_000 }]);
   const stopEarly = () => void end();
   signal.addEventListener("abort", stopEarly, { once: true });
@@ -119,10 +121,7 @@ async function testsOnServers(
   } finally {
     signal.removeEventListener("abort", stopEarly);
     await end();
-    rmSync(folder, { recursive: true, force: true });
-    if (home.user.kind === "postgres") {
-      rmSync(dirname(home.folder), { recursive: true, force: true });
-    }
+    for (const path of removes) rmSync(path, { recursive: true, force: true });
   }
 }
 

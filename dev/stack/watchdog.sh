@@ -2,7 +2,8 @@
 # the supervisor holds open and never writes to: the end of the file is the news. A shell and not one of our runtimes, since
 # it waits all its life: under 1 MB.
 #
-# $1: folder of pid files, each "<pid> <start time>", see process_identity.ts
+# $1: folder of pid files, each "<pid> <start time>", see process_identity.ts; and perhaps of a file `removes`, of folders to
+#     delete in the end, one a line
 trap '' INT TERM HUP
 read -r _
 
@@ -19,24 +20,40 @@ started_at() {
 }
 
 # The parts as they are at that moment: a next start writes files of its own, which are none of our business.
-parts=$(cat "$1"/*.pid 2>/dev/null)
+parts=
+while read -r pid started; do
+  [ -n "$pid" ] && [ "$(started_at "$pid")" = "$started" ] && parts="$parts $pid:$started"
+done <<EOT
+$(cat "$1"/*.pid 2>/dev/null)
+EOT
+removes=$(cat "$1/removes" 2>/dev/null)
 
-# A part leads a process group of its own, so that what it started ends with it. True when nobody was left to signal.
+# A part leads a process group of its own, or is of another's. What it started is of its group and may outlive it: a group's
+# number is not given out while a member lives. True when nobody was left to signal.
 signal_all() {
   left=0
-  while read -r pid started; do
-    [ -n "$pid" ] && [ "$(started_at "$pid")" = "$started" ] || continue
-    left=1
-    kill -s "$1" -- "-$pid" 2>/dev/null || kill -s "$1" "$pid" 2>/dev/null
-  done <<EOF
-$parts
-EOF
+  for part in $parts; do
+    pid=${part%%:*}
+    if kill -s "$1" -- "-$pid" 2>/dev/null; then
+      left=1
+    elif [ "$(started_at "$pid")" = "${part#*:}" ] && kill -s "$1" "$pid" 2>/dev/null; then
+      left=1
+    fi
+  done
   return $left
 }
 
-signal_all TERM && exit 0
-for _ in 1 2 3 4 5 6 7; do
-  sleep 1
-  signal_all 0 && exit 0
-done
-signal_all KILL
+end_all() {
+  signal_all TERM && return
+  for _ in 1 2 3 4 5 6 7; do
+    sleep 1
+    signal_all 0 && return
+  done
+  signal_all KILL
+}
+end_all
+while read -r folder; do
+  [ -n "$folder" ] && rm -rf -- "$folder"
+done <<EOT
+$removes
+EOT
