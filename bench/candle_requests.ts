@@ -6,6 +6,7 @@ import { type Interval, INTERVALS } from "#core/interval.ts";
 import { market } from "#core/market.ts";
 import { History } from "../services/stream/history/history.ts";
 import { migrate, readMigrations } from "../sql/migrator.ts";
+import { measureRanges } from "./candle_ranges.ts";
 import { wantsHelp } from "./product.ts";
 import { quantile } from "./sse_client.ts";
 
@@ -13,10 +14,12 @@ wantsHelp(
   `Candle requests answered from PostgreSQL, the forming candle folded: one at a time, and as many as a core carries.
 
   POSTGRES_URL    an owner's who may create databases; a scratch database is made beside it and dropped at the end
+  REDIS_URL       then also with Redis first: misses, hits, and as many as one process answers over HTTP
   --markets N     (default 40)
   --hours N       of seconds, each market trading in every one (default 12)
   --rows N        of a page (default 200)
   --requests N    of each measurement (default 300)
+  --only-redis    nothing of PostgreSQL alone
 
 Each request is for another market than the one before, so that none joins another. CPU is this process's and the server's
 apart: the first is what a core of a stream replica carries.`,
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     hours: { type: "string", default: "12" },
     rows: { type: "string", default: "200" },
     requests: { type: "string", default: "300" },
+    "only-redis": { type: "boolean", default: false },
   },
 });
 
@@ -52,9 +56,16 @@ async function main(): Promise<void> {
     await migrate(sql, await readMigrations(new URL("../sql", import.meta.url).pathname));
     await fill(sql);
     const history = new History(sql, { answerMsMax: 30_000, requestsMax: 1_000 });
-    for (const interval of ["1s", "1m", "5m", "1h", "1d"] as const) {
+    const alone = !values["only-redis"];
+    for (const interval of alone ? ["1s", "1m", "5m", "1h", "1d"] as const : []) {
       await measure(sql, history, interval);
     }
+    const redisUrl = process.env["REDIS_URL"];
+    if (redisUrl !== undefined) {
+      const markets = Array.from({ length: MARKETS }, (_, at) => marketAt(at));
+      await measureRanges({ sql, redisUrl, markets, rows: ROWS, sinceMs: START_MS });
+    }
+    if (!alone) return;
     // the drain has stood still for the last hour
     await trade(sql, END_MS + 60_000, END_MS + 3_600_000);
     await sql`ANALYZE market_candle_1s`;

@@ -9,18 +9,25 @@ wantsHelp(
 usual day, with one SSE client of all markets.
 
   --seconds N    measured, after 20 s to settle (default 60)
+  --rest-budget N
+                 requests a second of repair, which fills history during the first half hour (default as in the product)
   --node         services on Node instead of Deno`,
 );
 
 const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
+    "rest-budget": { type: "string" },
     node: { type: "boolean", default: false },
   },
 });
 const seconds = Number(values.seconds);
 
-const stack = await Stack.start(values.node ? "node" : "bootstrap", ["--exchange", "simulator"]);
+const stack = await Stack.start(values.node ? "node" : "bootstrap", [
+  "--exchange",
+  "simulator",
+  ...values["rest-budget"] === undefined ? [] : ["--rest-budget", values["rest-budget"]],
+]);
 try {
   console.log(`${machine()}; services on ${values.node ? "Node" : "Deno"}`);
   const client = new SseClient(1_000);

@@ -98,9 +98,9 @@ function candle(market: string, at: number): string {
   const price = `${1000 + at}.00000000`;
   return `{"type":"candle.1s","code":"${market}","candle_date_time_utc":"${UTC}","candle_date_time_kst":"${KST}",` +
     `"opening_price":${price},"high_price":${price},"low_price":${price},"trade_price":${price},` +
-    `"candle_acc_trade_volume":0.00606119,"candle_acc_trade_price":${
+    `"candle_acc_trade_volume":606119.00000000,"candle_acc_trade_price":${
       (1000 + at) * 606119
-    }.5307100000000000,"timestamp":${MS},"stream_type":"REALTIME"}`;
+    }.0000000000000000,"timestamp":${MS},"stream_type":"REALTIME"}`;
 }
 
 function ticker(market: string): string {

@@ -3,7 +3,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { type Database, postgresClient } from "#adapters/postgres.ts";
 import { migrate, readMigrations } from "../sql/migrator.ts";
-import { wantsHelp } from "./product.ts";
+import { machine, wantsHelp } from "./product.ts";
 import { quantile } from "./sse_client.ts";
 
 wantsHelp(
@@ -13,6 +13,8 @@ wantsHelp(
   --markets N     (default 400)
   --hours N       of seconds, each market trading in every one (default 12: 17.28 million rows at 400 markets)
   --minutes N     measured (default 30)
+  --keep NAME     of the scratch database, which stays: the next run with the name does what is still to be done, so that the
+                  minutes can be measured apart from an hour of preparation, and again
 
 CPU is that of the server's process that folds, and says more than the clock on a machine that others use.`,
 );
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     markets: { type: "string", default: "400" },
     hours: { type: "string", default: "12" },
     minutes: { type: "string", default: "30" },
+    keep: { type: "string" },
   },
 });
 
@@ -34,18 +37,20 @@ const START_MS = Date.UTC(2026, 0, 15);
 async function main(): Promise<void> {
   const address = process.env["POSTGRES_URL"];
   if (address === undefined) throw new Error("POSTGRES_URL is missing: an owner's, with CREATEDB");
-  const name = `stofka_bench_${process.pid}`;
+  const name = values.keep ?? `stofka_bench_${process.pid}`;
   const outer = client(address);
-  await outer.unsafe(`CREATE DATABASE ${name}`);
+  const [existing] = await outer`SELECT 1 FROM pg_database WHERE datname = ${name}`;
+  if (existing === undefined) await outer.unsafe(`CREATE DATABASE ${name}`);
   const sql = client(Object.assign(new URL(address), { pathname: `/${name}` }).href);
   try {
     await migrate(sql, await readMigrations(new URL("../sql", import.meta.url).pathname));
+    console.log(machine());
     await fill(sql);
     await fromScratch(sql);
     await minuteByMinute(sql);
   } finally {
     await sql.end({ timeout: 5 });
-    await outer.unsafe(`DROP DATABASE ${name}`);
+    if (values.keep === undefined) await outer.unsafe(`DROP DATABASE ${name}`);
     await outer.end({ timeout: 5 });
   }
 }
@@ -53,13 +58,22 @@ async function main(): Promise<void> {
 const iso = (ms: number): string => new Date(ms).toISOString();
 const END_MS = START_MS + HOURS * 3_600_000;
 
-/** Every market trades in every second: the most there can be. Digits as on the wire. */
+/** Up to when there are seconds, ms; START_MS when there are none. */
+async function filledUntilMs(sql: Database): Promise<number> {
+  const [row] = await sql`SELECT max(starts_at) AS newest FROM market_candle_1s`;
+  const newest = row!["newest"] as Date | null;
+  return newest === null ? START_MS : newest.getTime() + 1_000;
+}
+
+/** Every market trades in every second: the most there can be. Digits as on the wire, rows in the order of arrival. */
 async function fill(sql: Database): Promise<void> {
   const startedAt = performance.now();
+  const [marked] = await sql`SELECT 1 FROM coverage_session`;
+  if (marked !== undefined) return;
   for (let ms = START_MS; ms <= END_MS; ms += 86_400_000) {
     await sql`SELECT ensure_seconds_day(${iso(ms).slice(0, 10)}::text::date)`;
   }
-  for (let hour = START_MS; hour < END_MS; hour += 3_600_000) {
+  for (let hour = await filledUntilMs(sql); hour < END_MS; hour += 3_600_000) {
     await trade(sql, hour, hour + 3_600_000);
   }
   await sql`ANALYZE market_candle_1s`;
@@ -80,20 +94,24 @@ async function trade(sql: Database, sinceMs: number, untilMs: number): Promise<v
     SELECT t, t + interval '0.824 s', t + interval '1.007 s', 0, 'websocket', 0, false, 'KRW-M' || m,
       142009000 + m + s % 97, 142009099 + m, 142009000 + m, 142009000 + m + s % 89,
       trim_scale((m * 7919 + s * 104729) % 900000000 / 1e8), trim_scale((m * 860743 + s * 31) % 99999999 / 1e5)
-    FROM generate_series(1, ${MARKETS}::int) m,
-      LATERAL (SELECT t, extract(epoch FROM t)::bigint AS s FROM generate_series(
+    FROM (SELECT t, extract(epoch FROM t)::bigint AS s FROM generate_series(
         ${iso(sinceMs)}::text::timestamptz, ${
     iso(untilMs - 1_000)
-  }::text::timestamptz, interval '1 s') t) seconds`;
+  }::text::timestamptz, interval '1 s') t) seconds,
+      generate_series(1, ${MARKETS}::int) m
+    ORDER BY s, m`;
 }
 
 async function fromScratch(sql: Database): Promise<void> {
-  await sql`
+  const [begun] = await sql`SELECT 1 FROM market_candle LIMIT 1`;
+  if (begun === undefined) {
+    await sql`
     INSERT INTO candle_dirty (interval, market, starts_at)
     SELECT '1m', 'KRW-M' || m, t FROM generate_series(1, ${MARKETS}::int) m,
       generate_series(${iso(START_MS)}::text::timestamptz, ${
-    iso(END_MS - 60_000)
-  }::text::timestamptz, interval '1 minute') t`;
+      iso(END_MS - 60_000)
+    }::text::timestamptz, interval '1 minute') t`;
+  }
   const startedAt = performance.now();
   const cpuBefore = await cpuMs(sql);
   const rounds: number[] = [];
@@ -105,6 +123,7 @@ async function fromScratch(sql: Database): Promise<void> {
     if (row!["folded"] === 0) break;
     rounds.push(performance.now() - roundAt);
   }
+  if (rounds.length === 0) return;
   const [row] = await sql`SELECT count(*)::int AS rows FROM market_candle`;
   rounds.sort((a, b) => a - b);
   console.log(
@@ -125,8 +144,9 @@ async function minuteByMinute(sql: Database): Promise<void> {
     await sql`SELECT * FROM rollup_round(${iso(at)}::text::timestamptz, 2000)`;
     return performance.now() - startedAt;
   };
+  const beginMs = await filledUntilMs(sql);
   for (let minute = 0; minute < MINUTES; minute++) {
-    const startMs = END_MS + minute * 60_000;
+    const startMs = beginMs + minute * 60_000;
     const endMs = startMs + 60_000;
     await trade(sql, startMs, endMs);
     // marks come each second on a real day: what this jump of theirs costs is not measured
@@ -145,7 +165,7 @@ async function minuteByMinute(sql: Database): Promise<void> {
   }
   const [row] = await sql`
     SELECT count(*)::int AS rows FROM market_candle WHERE until = ${
-    iso(END_MS + MINUTES * 60_000)
+    iso(beginMs + MINUTES * 60_000)
   }::text::timestamptz`;
   if (row!["rows"] !== MARKETS * 11) {
     throw new Error(`${row!["rows"]} candles reach the last minute's end, not ${MARKETS * 11}`);

@@ -1,5 +1,9 @@
 import { Buffer } from "node:buffer";
 import { get, type IncomingMessage } from "node:http";
+import {
+  decodePostgresCandleEvent,
+  type PostgresCandleEvent,
+} from "#core/event/postgres_candle_event.ts";
 
 /** Ages of the events that were looked at, ms. */
 export interface Ages {
@@ -16,14 +20,17 @@ const SENT = { ticker: '"timestamp_ms":', candle: '"last_tick_at_ms":' } as cons
 /** A client of `/api/stream` that counts all events, and reads the age of one in `every`. */
 export class SseClient {
   readonly #every: number;
+  readonly #onRollup: ((event: PostgresCandleEvent, nowMs: number) => void) | undefined;
   #response: IncomingMessage | null = null;
   #rest = Buffer.alloc(0);
   #seen = 0;
   ages: Readonly<Record<"ticker" | "candle", Ages>> = noAges();
   events = 0;
 
-  constructor(every: number) {
+  /** @param onRollup called with each `postgres-candle` and the time, ms */
+  constructor(every: number, onRollup?: (event: PostgresCandleEvent, nowMs: number) => void) {
     this.#every = every;
+    this.#onRollup = onRollup;
   }
 
   open(page: string, query: string): Promise<void> {
@@ -55,6 +62,10 @@ export class SseClient {
       const end = data.indexOf("\n\n", from);
       if (end < 0) break;
       if (data.indexOf(FRAME, from) === from) {
+        if (this.#onRollup !== undefined && data[from + FRAME.length] === 0x70) {
+          const text = data.toString("latin1", from, end);
+          this.#onRollup(decodePostgresCandleEvent(text.slice(text.indexOf("data: ") + 6)), nowMs);
+        }
         const kind = data[from + FRAME.length] === 0x74 ? data[from + FRAME.length + 1] : 0;
         const name = data[from + FRAME.length] === 0x63
           ? "candle"
@@ -74,6 +85,7 @@ export class SseClient {
   }
 
   #read(name: "ticker" | "candle", event: string, nowMs: number): void {
+    if (event.includes('"origin":"rest"')) return; // repaired: of the past, whenever it comes
     const { sent, received } = this.ages[name];
     sent.push(nowMs - numberAfter(event, SENT[name]));
     received.push(nowMs - numberAfter(event, RECEIVED));

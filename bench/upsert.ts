@@ -1,35 +1,68 @@
 import { Buffer } from "node:buffer";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
+import { parseArgs } from "node:util";
+import type { ConsumedBatch } from "#adapters/kafka/records.ts";
 import { type Database, postgresClient } from "#adapters/postgres.ts";
 import type { Origin } from "#core/candle.ts";
 import { decimal } from "#core/decimal.ts";
 import { candleEvent } from "#core/event/candle_event.ts";
 import { type Market, market } from "#core/market.ts";
+import { partitionOf } from "#core/partition.ts";
+import { PARTITIONS } from "#core/topics.ts";
 import { History } from "../services/persist/history.ts";
+import { LIMITS, persist } from "../services/persist/persist.ts";
 import { SecondDays } from "../services/persist/second_days.ts";
-import { mergeWork, NO_WORK, type SecondWork } from "../services/persist/work.ts";
+import { mergeWork, NO_WORK, type SecondWork, type Work } from "../services/persist/work.ts";
 import { migrate, readMigrations } from "../sql/migrator.ts";
+import { machine, wantsHelp } from "./product.ts";
+import { quantile } from "./sse_client.ts";
 
-/**
- * How fast seconds become rows: `POSTGRES_URL=… node bench/upsert.ts [seconds] [rows a transaction] [markets]`.
- *
- * Uses what persist uses: merge, one statement with guard, provenance and dirty rows, one transaction. The address is an
- * owner's who may create databases; a scratch database is made beside it and dropped at the end. The roles of the services
- * must exist (sql/migrate.ts makes them).
- */
-const MARKETS = Number(process.argv[4] ?? 200);
+wantsHelp(
+  `Seconds that become rows, by what persist does with them: merge, one statement with guard, provenance and dirty rows, which
+is one transaction.
 
-async function main(secondsCount: number, rowsPerTransaction: number): Promise<void> {
+  POSTGRES_URL   an owner's who may create databases; a scratch database is made beside it and dropped at the end. The
+                 roles of the services must exist (sql/migrate.ts makes them)
+  --seconds N    of each market, in each measurement (default 400)
+  --markets N    that all trade in every second (default 289)
+  --rows N       handed over together (default 289)
+  --serial       one transaction after the other alone
+
+Measured one transaction after the other, and by persist's loop, which is handed the batches of 12 partitions, each partition's
+next when its last is stored. CPU is that of this process and of the server's processes that serve it; where others use the
+machine it says more than the clock.`,
+);
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: "string", default: "400" },
+    markets: { type: "string", default: "289" },
+    rows: { type: "string", default: "289" },
+    serial: { type: "boolean", default: false },
+  },
+});
+const SECONDS = Number(values.seconds);
+const MARKETS = Number(values.markets);
+const STEP_SECONDS = Math.max(1, Math.round(Number(values.rows) / MARKETS));
+const START_MS = Date.UTC(2026, 0, 5, 1);
+
+/** A second, all markets in it, or a batch of a partition. */
+type Batch = readonly SecondWork[];
+
+async function main(): Promise<void> {
   const address = process.env["POSTGRES_URL"];
   if (address === undefined) throw new Error("POSTGRES_URL is missing: an owner's, with CREATEDB");
   const name = `stofka_bench_${process.pid}`;
   const outer = client(address, 1);
   await outer.unsafe(`CREATE DATABASE ${name}`);
-  const inner = client(Object.assign(new URL(address), { pathname: `/${name}` }).href, 1);
+  const inner = client(Object.assign(new URL(address), { pathname: `/${name}` }).href, 3);
   try {
-    await migrate(inner, await readMigrations(new URL("../sql", import.meta.url).pathname));
-    await measure(inner, secondsCount, rowsPerTransaction);
+    const [lock] = [client(Object.assign(new URL(address), { pathname: `/${name}` }).href, 1)];
+    await migrate(lock!, await readMigrations(new URL("../sql", import.meta.url).pathname));
+    await lock!.end({ timeout: 5 });
+    console.log(machine());
+    await measure(inner);
   } finally {
     await inner.end({ timeout: 5 });
     await outer.unsafe(`DROP DATABASE ${name}`);
@@ -37,67 +70,140 @@ async function main(secondsCount: number, rowsPerTransaction: number): Promise<v
   }
 }
 
-async function measure(database: Database, secondsCount: number, rows: number): Promise<void> {
+async function measure(database: Database): Promise<void> {
   const history = new History(database, new SecondDays(database));
-  const startMs = Date.UTC(2026, 0, 5, 1);
-  const secondsPerBatch = Math.max(1, Math.round(rows / MARKETS));
   const markets = Array.from({ length: MARKETS }, (_, at) => market(`KRW-${name(at)}`));
-
+  const rows = SECONDS * MARKETS;
   for (
     const [label, revision] of [["new seconds", 0], ["the same again", 0], ["revised", 1]] as const
   ) {
-    let count = 0;
-    let spentMs = 0;
-    let cpuUs = 0;
-    const serverBefore = await serverCpuMs(database);
-    const batchMs: number[] = [];
-    for (let second = 0; second < secondsCount; second += secondsPerBatch) {
-      const seconds: SecondWork[] = [];
-      for (let at = second; at < Math.min(second + secondsPerBatch, secondsCount); at++) {
-        for (const [index, market] of markets.entries()) {
-          seconds.push(work(market, index, startMs + at * 1_000, revision));
-        }
+    const batches = batchesOf(markets, START_MS, revision);
+    const times: number[] = [];
+    await timed(database, `one after the other, ${label}`, rows, times, async () => {
+      for (const seconds of batches) {
+        const startedAt = performance.now();
+        await history.store(mergeWork([{ ...NO_WORK, seconds }]));
+        times.push(performance.now() - startedAt);
       }
-      const cpuBefore = process.cpuUsage();
-      const startedAt = performance.now();
-      await history.store(mergeWork([{ ...NO_WORK, seconds }]));
-      const ms = performance.now() - startedAt;
-      const cpu = process.cpuUsage(cpuBefore);
-      cpuUs += cpu.user + cpu.system;
-      spentMs += ms;
-      batchMs.push(ms);
-      count += seconds.length;
-    }
-    const serverMs = await serverCpuMs(database) - serverBefore;
-    batchMs.sort((a, b) => a - b);
-    const [p50, p99] = [0.5, 0.99].map((q) => batchMs[Math.floor(q * (batchMs.length - 1))]!);
-    console.log(
-      `${label}: ${count} rows in transactions of ${secondsPerBatch * MARKETS}: ${
-        Math.round(count / spentMs * 1_000)
-      } rows/s, a transaction p50 ${p50!.toFixed(1)} ms, p99 ${
-        p99!.toFixed(1)
-      } ms; CPU a million rows: ${(cpuUs / count).toFixed(1)} s here, ${
-        (serverMs * 1_000 / count).toFixed(1)
-      } s in PostgreSQL's process`,
-    );
+    });
     if (label === "new seconds") {
-      await width(database, count, "as inserted");
+      await width(database, rows, "as inserted");
       await database.unsafe("REINDEX TABLE market_candle_1s");
-      await width(database, count, "after REINDEX");
+      await width(database, rows, "after REINDEX");
     }
+  }
+  if (values.serial) return;
+  for (
+    const [label, revision] of [["new seconds", 0], ["the same again", 0], ["revised", 1]] as const
+  ) {
+    await loop(database, history, markets, label, revision);
   }
 }
 
-/** CPU time of the server's process that serves us, where it is on this machine; 0 elsewhere. Two cores that others use make rates by the clock say little. */
-async function serverCpuMs(database: Database): Promise<number> {
-  const [row] = await database`SELECT pg_backend_pid() AS pid`;
-  try {
-    const stat = await readFile(`/proc/${row!["pid"]}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  } catch {
-    return 0;
+/** As the service does it: persist()'s loop with its limits, the partitions' batches side by side. */
+async function loop(
+  database: Database,
+  history: History,
+  markets: readonly Market[],
+  label: string,
+  revision: number,
+): Promise<void> {
+  const works = new Map<ConsumedBatch, Work>();
+  const times: number[] = [];
+  const { handle, worker } = persist({
+    read: (batch) => works.get(batch)!,
+    history: {
+      store: async (work) => {
+        const startedAt = performance.now();
+        const stored = await history.store(work);
+        times.push(performance.now() - startedAt);
+        return stored;
+      },
+    },
+    deadLetters: { send: () => Promise.resolve() },
+    latest: { put: () => Promise.resolve() },
+    observe: { read: () => {}, stored: () => {}, handled: () => {} },
+  }, LIMITS);
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => {
+    const own = markets.filter((market) => partitionOf(market) === partition);
+    return batchesOf(own, START_MS + 7_200_000, revision).map((seconds) => {
+      const batch = {
+        topic: "market_candle_1s",
+        partition,
+        records: seconds.map(({ record }) => record),
+        highWatermark: 0n,
+      };
+      works.set(batch, { ...NO_WORK, seconds });
+      return batch;
+    });
+  });
+  const stop = new AbortController();
+  const running = worker.run(stop.signal);
+  await timed(database, `persist's loop, ${label}`, SECONDS * MARKETS, times, async () => {
+    await Promise.all(partitions.map(async (batches) => {
+      for (const batch of batches) await handle(batch, stop.signal);
+    }));
+  });
+  stop.abort();
+  await running;
+}
+
+function batchesOf(markets: readonly Market[], startMs: number, revision: number): Batch[] {
+  const batches: SecondWork[][] = [];
+  for (let first = 0; first < SECONDS; first += STEP_SECONDS) {
+    const batch: SecondWork[] = [];
+    for (let at = first; at < Math.min(first + STEP_SECONDS, SECONDS); at++) {
+      for (const [index, market] of markets.entries()) {
+        batch.push(work(market, index, startMs + at * 1_000, revision));
+      }
+    }
+    batches.push(batch);
   }
+  return batches;
+}
+
+/** @param timesMs filled by `work`: of each transaction */
+async function timed(
+  database: Database,
+  label: string,
+  rows: number,
+  timesMs: number[],
+  work: () => Promise<void>,
+): Promise<void> {
+  const serverBefore = await serverCpuMs(database);
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await work();
+  const ms = performance.now() - startedAt;
+  const cpu = process.cpuUsage(cpuBefore);
+  const serverMs = await serverCpuMs(database) - serverBefore;
+  timesMs.sort((a, b) => a - b);
+  console.log(
+    `${label}: ${Math.round(rows / ms * 1_000)} rows/s; ${timesMs.length} transactions of ${
+      Math.round(rows / timesMs.length)
+    } rows, p50 ${quantile(timesMs, 0.5).toFixed(1)} ms, p99 ${
+      quantile(timesMs, 0.99).toFixed(1)
+    } ms; CPU a million rows: ${((cpu.user + cpu.system) / rows).toFixed(1)} s here, ${
+      (serverMs * 1_000 / rows).toFixed(1)
+    } s in PostgreSQL`,
+  );
+}
+
+/** CPU time of the server's processes of this database, where they are on this machine; 0 elsewhere. */
+async function serverCpuMs(database: Database): Promise<number> {
+  const backends = await database`
+    SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'stofka bench'`;
+  let ms = 0;
+  for (const { pid } of backends) {
+    try {
+      const stat = await readFile(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      ms += (Number(fields[11]) + Number(fields[12])) * 10;
+    } catch {
+      // ended, or on another machine
+    }
+  }
+  return ms;
 }
 
 async function width(database: Database, rows: number, when: string): Promise<void> {
@@ -164,4 +270,4 @@ function client(url: string, connectionsMax: number): Database {
   });
 }
 
-await main(Number(process.argv[2] ?? 1_000), Number(process.argv[3] ?? 1_000));
+await main();
