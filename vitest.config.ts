@@ -11,7 +11,7 @@ const MORE =
 
 /** Unit tests need nothing but the code; the other parts meet real servers, a browser, or start processes. */
 const { unit, parts } = Object.groupBy(
-  globSync("{core,adapters,services,sql,dev,web,tests,bench}/**/*.test.{ts,tsx}", {
+  globSync("{core,adapters,services,sql,dev,web,tests,bench,dashboards,infra}/**/*.test.{ts,tsx}", {
     cwd: import.meta.dirname,
     exclude: ["**/node_modules/**", "tests/whole/**"],
   }),
@@ -33,13 +33,18 @@ function needsMore(file: string, seen = new Set<string>()): boolean {
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: unit ?? [], testTimeout: 20_000 } },
+      { test: { name: "unit", include: unit ?? [], testTimeout: 60_000 } },
       {
         test: {
           name: "parts",
           include: parts ?? [],
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
+          // after the units; they wait for servers more than they compute
+          sequence: { groupOrder: 1 },
+          maxWorkers: 3,
+          // for what waits on a busy machine: three files share its cores with the servers
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {
@@ -47,7 +52,7 @@ export default defineConfig({
           name: "whole",
           include: [WHOLE],
           // after the parts, one file at a time
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           maxWorkers: 1,
           fileParallelism: false,
           testTimeout: 180_000,

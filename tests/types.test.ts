@@ -42,14 +42,16 @@ describe("types", () => {
   });
 
   test("every source belongs to a project", () => {
-    const files = ["tsconfig.node.json", "tsconfig.web.json"].flatMap((project) =>
+    const projects = ["tsconfig.node.json", "tsconfig.web.json", "tsconfig.infra.json"];
+    const files = projects.flatMap((project) =>
       ts.getParsedCommandLineOfConfigFile(`${root}${project}`, {}, {
         ...ts.sys,
         onUnRecoverableConfigFileDiagnostic: () => {},
       })!.fileNames
     );
     const known = new Set(files);
-    const sources = ["core", "adapters", "services", "web", "sql", "dev", "bench", "tests"]
+    const folders = ["core", "adapters", "services", "web", "sql", "dev", "bench", "tests"];
+    const sources = [...folders, "dashboards", "infra"]
       .flatMap((folder) => ts.sys.readDirectory(`${root}${folder}`, [".ts", ".tsx"]))
       .filter((file) => !file.includes("/node_modules/"));
     expect(sources.filter((file) => !known.has(file))).toEqual([]);

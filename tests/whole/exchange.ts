@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import process from "node:process";
-import { CHECKOUT, until } from "./stack.ts";
+import { tied } from "../tied.ts";
+import { until } from "../until.ts";
+import { CHECKOUT } from "./stack.ts";
 
 /** The simulated exchange as a process of the test's own: it outlives whatever else is killed. */
 export class Exchange {
@@ -27,14 +29,16 @@ export class Exchange {
 
   /** @param flags of dev/exchange/main.ts */
   static async start(flags: readonly string[]): Promise<Exchange> {
-    const child = spawn(process.execPath, [join(CHECKOUT, "dev/exchange/main.ts"), ...flags], {
+    const run = "Deno" in globalThis ? ["run", "-A", "--cached-only"] : [];
+    const main = join(CHECKOUT, "dev/exchange/main.ts");
+    const child = tied(spawn(process.execPath, [...run, main, ...flags], {
       cwd: CHECKOUT,
       stdio: ["ignore", "pipe", "inherit"],
-    });
+    }));
     let output = "";
     child.stdout!.setEncoding("utf8").on("data", (text: string) => output += text);
     try {
-      await until("the exchange listens", 30_000, () => output.includes("\n"), 50);
+      await until("the exchange listens", 30_000, () => output.includes("\n"));
     } catch (error) {
       child.kill("SIGKILL");
       throw error;
@@ -48,6 +52,12 @@ export class Exchange {
       body: JSON.stringify(fault),
     });
     if (!answer.ok) throw new Error(await answer.text());
+  }
+
+  /** Up to when it has sent what was due, ms: behind the time when the machine is starved. */
+  async playedMs(): Promise<number> {
+    const status = await (await fetch(`${this.control}/status`)).json();
+    return (status as { played_ms: number }).played_ms;
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,8 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBrowser, openChart, pageBadge, pageSeconds } from "./browser.ts";
 import { difference, ledgerSeconds, SAME, storedSeconds } from "./seconds.ts";
-import { Stack, until } from "./stack.ts";
+import { until } from "../until.ts";
+import { Stack } from "./stack.ts";
 
 /** The same sources on Node: the stack starts its services with the runtime it runs on itself. */
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   expect(await stack?.stop()).toEqual([]);
-}, 60_000);
+});
 
 describe("the whole path on Node", () => {
   test.each(["ingest", "persist", "stream"])("%s runs on Node", (service) => {
@@ -39,7 +40,7 @@ describe("the whole path on Node", () => {
     await until("the table equals the ledger", 15_000, async () => {
       found = difference(truth, await storedSeconds(stack.database, sinceMs, untilMs));
       return found.missing.length + found.different.length === 0;
-    }, 500).catch(() => {}); // the comparison below says what differs
+    }, { everyMs: 500 }).catch(() => {}); // the comparison below says what differs
     expect(found).toEqual(SAME);
     expect(truth.size).toBeGreaterThan(10);
 

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openBrowser, openChart, pageBadge, pageRows, pageSeconds } from "./browser.ts";
 import { exactJson, scaled, unscaled } from "./exact.ts";
 import { difference, keyOf, SAME, type Second, storedSeconds } from "./seconds.ts";
-import { CHECKOUT, Stack, until } from "./stack.ts";
+import { until } from "../until.ts";
+import { CHECKOUT, Stack } from "./stack.ts";
 
 /**
  * Real input: a capture of 30 seconds of the exchange in 2021, 299 trades of KRW-LAMB and a few of others, with their real
@@ -85,7 +86,7 @@ describe.skipIf(!existsSync(CAPTURE))("a recorded capture, replayed", () => {
   afterAll(async () => {
     await browser?.close();
     expect(await stack?.stop()).toEqual([]);
-  }, 60_000);
+  });
 
   test("all 35 seconds are stored as the file says, and nothing else", async () => {
     expect(truth.size).toBe(35);
@@ -93,7 +94,7 @@ describe.skipIf(!existsSync(CAPTURE))("a recorded capture, replayed", () => {
     await until("every second is stored", 60_000, async () => {
       found = difference(truth, await storedSeconds(stack.database, ...span));
       return found.missing.length + found.different.length === 0;
-    }, 500).catch(() => {}); // the comparison below says what differs
+    }, { everyMs: 500 }).catch(() => {}); // the comparison below says what differs
     expect(found).toEqual(SAME);
     const [{ rows }] = await stack
       .database`SELECT count(*)::int AS rows FROM market_candle_1s` as unknown as [

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import postgres from "postgres";
 import type { StackFile } from "../../dev/stack/stack_file.ts";
+import { tied } from "../tied.ts";
+import { until } from "../until.ts";
 
 /** The top folder of the checkout. */
 export const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url));
@@ -51,17 +53,23 @@ export class Stack {
    * Starts it and resolves when it says that it runs; when it does not, everything is ended first.
    *
    * @param flags of `npm start`, without `--data`
+   * @param folder its data folder: a new one, or what an earlier version left
    */
-  static async start(way: Way, flags: readonly string[]): Promise<Stack> {
-    const folder = mkdtempSync(join(tmpdir(), "stofka-whole-"));
+  static async start(
+    way: Way,
+    flags: readonly string[],
+    folder = mkdtempSync(join(tmpdir(), "stofka-whole-")),
+  ): Promise<Stack> {
     const [command, ...args] = COMMANDS[way];
-    const child = spawn(command!, [...args, "--data", folder, "--no-install", "--yes", ...flags], {
-      cwd: CHECKOUT,
-      // a group of its own, so that an interrupt reaches all of it as Ctrl-C does on a terminal
-      detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: surroundings(),
-    });
+    const child = tied(
+      spawn(command!, [...args, "--data", folder, "--no-install", "--yes", ...flags], {
+        cwd: CHECKOUT,
+        // a group of its own, so that an interrupt reaches all of it as Ctrl-C does on a terminal
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+        env: surroundings(),
+      }),
+    );
     const stack = new Stack(folder, child);
     try {
       await stack.#started();
@@ -194,22 +202,8 @@ export class Stack {
   }
 }
 
-/** Asks again until it holds. @throws Error that names what was waited for */
-export async function until(
-  what: string,
-  limitMs: number,
-  holds: () => boolean | Promise<boolean>,
-  everyMs = 100,
-): Promise<void> {
-  const endMs = performance.now() + limitMs;
-  while (!await holds()) {
-    if (performance.now() > endMs) throw new Error(`${what}: not within ${limitMs} ms`);
-    await sleep(everyMs);
-  }
-}
-
 /** Ours without what the test runner's own npm put there; but the bootstrap is told to look after its parent, us. */
-function surroundings(): NodeJS.ProcessEnv {
+export function surroundings(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) =>
     !/^(npm_|NODE_OPTIONS|NODE_ENV|VITEST|INIT_CWD|STOFKA_TEST)/.test(name)
   );
