@@ -350,7 +350,10 @@ test("history of an interval is paged back to its first candle", async () => {
   await page.context().close();
 });
 
-/** Share of the pixels of a stretch of the chart that are nearer to the warning's colour than the empty ground is. */
+/**
+ * Share of a stretch's ground that is nearer to the warning's colour than the empty ground is. Bars lie over the hatching and
+ * are no ground: one may cover most of a narrow band's height.
+ */
 const tinted = (fromShare: number, toShare: number): string =>
   `(() => {
     const canvas = document.querySelector(".chart canvas");
@@ -358,14 +361,17 @@ const tinted = (fromShare: number, toShare: number): string =>
     const ratio = canvas.width / canvas.clientWidth;
     const left = over.offsetLeft * ratio, width = over.clientWidth * ratio;
     const from = Math.round(left + width * ${fromShare}), to = Math.round(left + width * ${toShare});
-    const { data } = canvas.getContext("2d").getImageData(from, 20, to - from, 120);
-    let tinted = 0;
+    const top = Math.round(over.offsetTop * ratio), height = Math.round(over.clientHeight * ratio);
+    const { data } = canvas.getContext("2d").getImageData(from, top, to - from, height);
+    let ground = 0, tinted = 0;
     // of both warning colours, and of no other colour of the chart: much less blue than red and green
     for (let at = 0; at < data.length; at += 4) {
       const alpha = data[at + 3];
+      if (alpha > 200) continue;
+      ground++;
       if (alpha > 0 && data[at] > data[at + 2] + 20 && data[at + 1] > data[at + 2] + 10) tinted++;
     }
-    return tinted / (data.length / 4);
+    return ground === 0 ? 0 : tinted / ground;
   })()`;
 
 test.each([[1440, "dark"], [360, "light"]] as const)(
