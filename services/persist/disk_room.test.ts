@@ -11,7 +11,7 @@ import {
   writeSeconds,
 } from "../../sql/testing/history.ts";
 import { until } from "../../tests/until.ts";
-import { databaseBytes, diskRoom, makeRoom, type Room } from "./disk_room.ts";
+import { diskRoom, makeRoom, type Room } from "./disk_room.ts";
 
 let fresh: FreshDatabase;
 /** As persist, which has no more rights than the service has. */
@@ -92,17 +92,31 @@ describe("makeRoom()", () => {
     expect(await keptSince()).toBe("2024-05-21 00:00:00+00");
   });
 
-  test("what it takes is read from the server, and a day that goes gives its bytes back", async () => {
-    await owner`
-      INSERT INTO market_candle_1s SELECT '2024-05-19T00:00Z'::timestamptz + n * interval '1 s', now(), now(), 0,
-        'websocket', 0, false, 'KRW-ETH', 1, 1, 1, 1, 1, 1 FROM generate_series(0, 40000) n`;
-    const before = await databaseBytes(persist);
-    const room = await makeRoom(persist, NOW_MS, before - 1);
-    expect(room.days).toMatchObject([{ day: "2024-05-19", waitsFor: null }]);
-    expect(room.days[0]!.bytes).toBeGreaterThan(4_000_000);
-    // other tests' databases come and go on this server
-    const [own] = await persist`SELECT pg_database_size(current_database())::float8 AS bytes`;
-    expect(before).toBeGreaterThan((own!["bytes"] as number) + 4_000_000);
+  describe("in bytes", () => {
+    /** Other tests' databases come and go on this server. */
+    const ownBytes = async (): Promise<number> => {
+      const [row] = await persist`SELECT pg_database_size(current_database())::float8 AS bytes`;
+      return row!["bytes"] as number;
+    };
+    beforeEach(async () => {
+      await owner`
+        INSERT INTO market_candle_1s SELECT '2024-05-19T00:00Z'::timestamptz + n * interval '1 s', now(), now(), 0,
+          'websocket', 0, false, 'KRW-ETH', 1, 1, 1, 1, 1, 1 FROM generate_series(0, 40000) n`;
+    });
+
+    test("a day that goes gives its own back", async () => {
+      const before = await ownBytes();
+      const room = await makeRoom(persist, NOW_MS, before - 1, ownBytes);
+      expect(room.days).toMatchObject([{ day: "2024-05-19", waitsFor: null }]);
+      expect(room.days[0]!.bytes).toBeGreaterThan(4_000_000);
+      expect(room.usedBytes).toBeLessThan(before - 4_000_000);
+    });
+
+    test("what is taken is read from the server, of all its databases", async () => {
+      const room = await makeRoom(persist, NOW_MS, await ownBytes());
+      expect(room.days[0]).toMatchObject({ day: "2024-05-19", waitsFor: null });
+      expect(room.usedBytes).toBeGreaterThan(await ownBytes());
+    });
   });
 });
 

@@ -45,7 +45,7 @@ export async function makeRoom(
   }
 }
 
-export async function databaseBytes(database: Database): Promise<number> {
+async function databaseBytes(database: Database): Promise<number> {
   const [row] = await database`SELECT database_bytes()::float8 AS bytes`;
   return row!["bytes"] as number;
 }
