@@ -50,6 +50,9 @@ export interface Stretch {
   readonly untilMs: number;
 }
 
+/** So long after its end the exchange's candle of a bucket is settled: before, it is not asked for (`compare_settled()` in sql/). */
+export const COMPARE_SETTLED_MS = 30_000;
+
 /** The answer of `GET /api/compare`: a bucket that neither side has is none. */
 export interface ComparePage {
   readonly market: Market;

@@ -38,6 +38,7 @@ export function CompareView({ app }: { readonly app: App }) {
     const session = new CompareSession({
       fetch: (signal) => app.requests.compare(query, signal),
       wish: (signal) => app.requests.wishToCompare(query, signal),
+      nowMs: () => app.clock.nowMs(),
     });
     const stop = new AbortController();
     setShown({ session, stretch });
