@@ -1,10 +1,13 @@
-import type { CompareBucket, CompareRow } from "#core/compare_page.ts";
+import type { CompareBucket, CompareRow, CompareVerdict } from "#core/compare_page.ts";
 import type { Interval } from "#core/interval.ts";
 import { bucketEndMs } from "#core/interval.ts";
 import { rollupRevision } from "#core/revision.ts";
 import { CandleSeries } from "../model/candle_series.ts";
 
-/** One side of a comparison as a chart draws it. A row of theirs that is not kept, because it equals ours, is ours. */
+/** Of these ours is theirs, whose row is then not kept: it was found equal, or was the exchange's in the first place. */
+const SAME: ReadonlySet<CompareVerdict> = new Set<CompareVerdict>(["match", "taken"]);
+
+/** One side of a comparison as a chart draws it. */
 export function compareSeries(
   interval: Interval,
   buckets: readonly CompareBucket[],
@@ -12,7 +15,7 @@ export function compareSeries(
 ): CandleSeries {
   const series = new CandleSeries();
   series.put(buckets.flatMap((bucket) => {
-    const row = bucket[side] ?? (bucket.verdict === "match" ? bucket.ours : null);
+    const row = bucket[side] ?? (SAME.has(bucket.verdict) ? bucket.ours : null);
     return row === null ? [] : [seriesRow(interval, bucket, row)];
   }));
   return series;
