@@ -179,7 +179,7 @@ describe("poison", () => {
     await until(
       "a candle is refused",
       15_000,
-      () => found().some(({ code }) => code !== "ticker_in_future"),
+      () => found().some(({ value }) => value.includes('"candle.1s"')),
     );
     await exchange.fault({ kind: "garble", for_ms: 0, form });
     await passed();
