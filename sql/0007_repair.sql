@@ -1,7 +1,7 @@
 -- What is missing, as a query, and what the exchange's answers bring.
 --
--- ingest's repair loop asks repair_wanted(), asks the exchange, and publishes; persist stores rows and coverage_answer. Nothing
--- is kept about requests: after a crash the query lists what is missing.
+-- ingest's repair loop asks repair_wanted() (0010), asks the exchange, and publishes; persist stores rows and coverage_answer.
+-- Nothing is kept about requests: after a crash the query lists what is missing.
 
 ALTER TYPE candle_origin ADD VALUE 'rest';
 
@@ -238,33 +238,3 @@ BEGIN
   ) b
   WHERE b.since < b.until;
 END $$;
-
--- The same, most urgent first: then the most traded market, then the longest interval, then the newest.
-CREATE FUNCTION repair_wanted(at timestamptz, limit_ integer, markets_ text[] DEFAULT NULL)
-RETURNS TABLE (
-  urgency integer, kind text, market text, "interval" text, since timestamptz, until timestamptz, requests integer
-)
-LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT m.urgency, m.kind, m.market, m.interval, m.since, m.until, m.requests
-  FROM public.repair_missing(at, markets_) m
-  ORDER BY m.urgency, m.place, m.level DESC, m.until DESC LIMIT limit_
-$$;
-
--- How far the repair is: by kind, how many markets miss something, in how many stretches, and the most requests it can take.
-CREATE VIEW repair_progress AS
-  SELECT k.kind, count(DISTINCT m.market)::integer AS markets, count(m.market)::integer AS stretches,
-    coalesce(sum(m.requests), 0)::bigint AS requests,
-    coalesce(sum(extract(epoch FROM m.until - m.since)) FILTER (WHERE m.interval = '1s'), 0)::bigint AS seconds
-  FROM (VALUES ('gap'), ('bucket'), ('fill'), ('wish')) AS k(kind)
-  LEFT JOIN repair_missing(clock_timestamp()) m ON m.kind = k.kind
-  GROUP BY k.kind;
-
--- How much of each wish is fulfilled: 0 to 1, by time.
-CREATE VIEW wish_progress AS
-  SELECT w.wish, w.market, w.interval, w.since, w.until, w.reason, w.wished_at, (
-      SELECT coalesce(sum(extract(epoch FROM upper(r.range) - lower(r.range))), 0)
-      FROM repair_answers(w.interval, ARRAY[w.market]) a
-      CROSS JOIN unnest(a.covered * tstzmultirange(tstzrange(w.since, w.until))) AS r(range)
-    ) / extract(epoch FROM w.until - w.since) AS done
-  FROM exchange_wish w;
-GRANT SELECT ON repair_progress, wish_progress TO stofka_persist, stofka_stream, stofka_repair;

@@ -165,7 +165,83 @@ BEGIN
   ) AS f;
 END $$;
 
-ALTER FUNCTION fold_seconds(text[], timestamptz[], timestamptz[], boolean[]) ROWS 100;
+-- Minutes of many markets at once. 0003 looked up each second of each minute by itself, through the index: 60 visits to pages
+-- that hold the same second of other markets. What has just ended, and what is folded from scratch, are the same minutes of
+-- most markets: there the index gives the places of all their seconds, and each page is read once. CPU of a minute of 400
+-- markets, rows in the order of arrival: 43 ms → 21 ms.
+
+-- Minutes of a stretch with seconds in them, of some markets. A plan by a bitmap, whatever the planner thinks: it knows nothing
+-- yet of the seconds that came since it counted last, and takes the newest minute for empty.
+CREATE FUNCTION fold_stretch(markets_ text[], since_ timestamptz, until_ timestamptz)
+RETURNS TABLE (
+  market text, starts_at timestamptz, first_at timestamptz, last_at timestamptz, last_tick_at timestamptz,
+  high numeric, low numeric, volume numeric, turnover numeric
+)
+LANGUAGE plpgsql STABLE ROWS 1000
+SET plan_cache_mode = force_custom_plan SET enable_indexscan = off SET enable_seqscan = off SET enable_sort = off AS $$
+BEGIN
+  RETURN QUERY
+  SELECT s.market, date_bin('1 minute', s.starts_at, '1970-01-05 00:00:00+00'), min(s.starts_at), max(s.starts_at),
+    max(s.last_tick_at), max(s.high), min(s.low), sum(s.volume), sum(s.turnover)
+  FROM market_candle_1s s
+  WHERE s.market = ANY (markets_) AND s.starts_at >= since_ AND s.starts_at < until_ AND NOT s.deleted
+  GROUP BY 1, 2;
+END $$;
+
+-- The same of single minutes far apart, as a back-fill brings them.
+CREATE FUNCTION fold_apart(markets_ text[], starts_ timestamptz[], ends_ timestamptz[], since_ timestamptz, until_ timestamptz)
+RETURNS TABLE (
+  market text, starts_at timestamptz, first_at timestamptz, last_at timestamptz, last_tick_at timestamptz,
+  high numeric, low numeric, volume numeric, turnover numeric
+)
+LANGUAGE plpgsql STABLE ROWS 100 SET plan_cache_mode = force_custom_plan AS $$
+BEGIN
+  RETURN QUERY
+  SELECT b.market, b.starts_at, f.*
+  FROM unnest(markets_, starts_, ends_) AS b(market, starts_at, ends_at)
+  CROSS JOIN LATERAL (
+    SELECT min(s.starts_at), max(s.starts_at), max(s.last_tick_at), max(s.high), min(s.low), sum(s.volume), sum(s.turnover)
+    FROM market_candle_1s s
+    WHERE s.market = b.market AND s.starts_at >= b.starts_at AND s.starts_at < b.ends_at
+      AND s.starts_at >= since_ AND s.starts_at < until_ AND NOT s.deleted
+  ) AS f;
+END $$;
+
+-- Minutes from their seconds: as a stretch where that reads at most four times the seconds that are asked for. Two ordered
+-- array_agg cost more than the two primary key look-ups for open and close. since_ and until_ enclose the buckets: as constants
+-- of the plan they leave out every other day's partition.
+--
+-- The two functions below are stable, so that they read by the snapshot of this one's statement, as the look-ups do.
+CREATE OR REPLACE FUNCTION fold_seconds(markets_ text[], starts_ timestamptz[], ends_ timestamptz[], closed_ boolean[])
+RETURNS TABLE (
+  market text, starts_at timestamptz, ends_at timestamptz, closed boolean, until timestamptz, last_tick_at timestamptz,
+  open numeric, high numeric, low numeric, close numeric, volume numeric, turnover numeric
+)
+LANGUAGE plpgsql ROWS 100 SET plan_cache_mode = force_custom_plan AS $$
+DECLARE
+  surplus_max CONSTANT integer := 4;
+  since_   timestamptz := (SELECT min(s) FROM unnest(starts_) s);
+  until_   timestamptz := (SELECT max(e) FROM unnest(ends_) e);
+  names_   text[] := ARRAY(SELECT DISTINCT m FROM unnest(markets_) m);
+  -- Minutes in the stretch, all names'.
+  minutes_ float8 := cardinality(names_) * extract(epoch FROM until_ - since_) / 60;
+  dense_   boolean := minutes_ <= surplus_max * cardinality(markets_);
+BEGIN
+  RETURN QUERY
+  SELECT b.market, b.starts_at, b.ends_at, b.closed, b.ends_at, f.last_tick_at,
+    (SELECT s.open FROM market_candle_1s s WHERE s.market = b.market AND s.starts_at = f.first_at
+       AND s.starts_at >= since_ AND s.starts_at < until_),
+    f.high, f.low,
+    (SELECT s.close FROM market_candle_1s s WHERE s.market = b.market AND s.starts_at = f.last_at
+       AND s.starts_at >= since_ AND s.starts_at < until_),
+    trim_scale(f.volume), trim_scale(f.turnover)
+  FROM unnest(markets_, starts_, ends_, closed_) AS b(market, starts_at, ends_at, closed)
+  LEFT JOIN (
+    SELECT s.* FROM fold_stretch(names_, since_, until_) s WHERE dense_
+    UNION ALL
+    SELECT a.* FROM fold_apart(markets_, starts_, ends_, since_, until_) a WHERE NOT dense_
+  ) AS f ON f.market = b.market AND f.starts_at = b.starts_at;
+END $$;
 
 -- What we saw ourselves, per market: the live coverage without what could not be stored. Answers are added per level.
 CREATE FUNCTION rollup_seen(at timestamptz, OUT markets_ text[], OUT seen_ tstzmultirange[])
@@ -288,14 +364,21 @@ END $$;
 -- once a minute: until then a reader folds at most some 60 seconds to them itself, and a refresh with each second would write
 -- sixty times as many row versions. A bucket waits while one below it is dirty and closed.
 --
+-- Of arrears of more dirty rows than a round takes, as after an hour without pg_cron:
+--
+--   the minute that has just ended is folded though its dirty rows lie behind all others
+--   a round takes the rows before a place, in the order of the table: by a list of places (ctid = ANY) each row was held against
+--     each place where the plan was made while the queue was short, and a round of 100,000 took minutes
+--
 -- folded: buckets folded; more: whether older ones remain that were not waiting.
 CREATE OR REPLACE FUNCTION rollup_round(at timestamptz, old_max integer, OUT folded integer, OUT more boolean)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET synchronize_seqscans = off AS $$
 DECLARE
   dirty_max CONSTANT integer := 100000;
   -- Buckets in one row of the outbox, hence in one message of the relay's.
   batch_max CONSTANT integer := 1000;
-  moved_    integer;
+  -- The first dirty row that this round leaves to the next; null when it takes all.
+  behind_   tid;
   -- Markets with coverage, and up to when their buckets are closed.
   covered_  text[];
   passed_   timestamptz[];
@@ -324,8 +407,9 @@ BEGIN
   folded := 0;
   more := false;
 
+  SELECT d.ctid INTO behind_ FROM candle_dirty d OFFSET dirty_max LIMIT 1;
   WITH gone AS (
-    DELETE FROM candle_dirty WHERE ctid = ANY (ARRAY(SELECT ctid FROM candle_dirty LIMIT dirty_max))
+    DELETE FROM candle_dirty WHERE ctid < coalesce(behind_, '(4294967295,0)')
     RETURNING CASE interval WHEN '1s' THEN '1m' ELSE interval END AS interval, market, starts_at
   ), dirty AS MATERIALIZED (
     SELECT DISTINCT l.level, l.interval, g.market, bucket_start(l.interval, g.starts_at) AS starts_at
@@ -339,7 +423,7 @@ BEGIN
     UPDATE rollup_todo t SET touched = true FROM dirty d
     WHERE d.level > 1 AND t.level = d.level AND t.starts_at = d.starts_at AND t.market = d.market AND NOT t.touched
   )
-  SELECT count(*) INTO moved_ FROM gone;
+  SELECT count(*) INTO first_ FROM gone;
   PERFORM rollup_coverage(at);
 
   SELECT array_agg(c.market), array_agg(greatest(c.passed, latest_)) INTO covered_, passed_
@@ -349,13 +433,25 @@ BEGIN
     WHERE s.until > at - interval '30 s' GROUP BY m.market
   ) c;
 
+  -- An hour without a round leaves a million dirty rows, the newest behind all others. What has just ended is listed unasked:
+  -- where nothing traded, the fold finds nothing.
+  IF behind_ IS NOT NULL THEN
+    INSERT INTO rollup_todo (starts_at, ends_at, level, touched, market)
+    SELECT b.starts_at, b.starts_at + interval '1 minute', 1, true, c.market
+    FROM unnest(covered_) AS c(market)
+    CROSS JOIN (
+      SELECT bucket_start('1m', at) - n * interval '1 minute' AS starts_at FROM generate_series(1, 2) n
+    ) b
+    ON CONFLICT (level, starts_at, market) DO NOTHING;
+  END IF;
+
   FOR own IN
     SELECT l.level, l.interval, l.below, bucket_width(l.interval) AS width FROM rollup_level l ORDER BY l.level
   LOOP
     firsts_[own.level] := cardinality(markets_) + 1;
     lasts_[own.level] := cardinality(markets_);
     -- With dirty rows left over, nobody knows yet which minutes below are whole.
-    IF own.level > 1 AND moved_ = dirty_max THEN
+    IF own.level > 1 AND behind_ IS NOT NULL THEN
       more := true;
       INSERT INTO rollup_todo (starts_at, ends_at, level, touched, market)
       SELECT DISTINCT b.starts_at, bucket_end(l.interval, b.starts_at), l.level, true, f.market

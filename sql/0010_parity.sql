@@ -3,6 +3,9 @@
 -- parity_compare() tells the verdicts of answers, parity_note() keeps them; persist calls both in the statement that stores the
 -- answers, so that a verdict is about what stood there before. A verdict is told only where our own coverage contains the bucket
 -- and it ended at least 10 s before the exchange was asked.
+--
+-- What the exchange itself gave us proves nothing: a longer candle that agrees, and that was folded from seconds of which its
+-- REST interface gave us some or all, agrees with itself. Such candles are counted apart, as /compare does, by one rule.
 
 
 -- The ledger -----------------------------------------------------------------------------------------------------------
@@ -31,6 +34,8 @@ CREATE TABLE parity_hour (
   rounded  integer NOT NULL,
   market   text COLLATE "C" NOT NULL,
   interval text COLLATE "C" NOT NULL,
+  -- Equal, but partly the exchange's own: in no share.
+  taken    integer NOT NULL DEFAULT 0,
   PRIMARY KEY (hour, interval, market)
 ) WITH (fillfactor = 70);
 
@@ -53,6 +58,8 @@ CREATE TABLE parity_difference (
   reason       text NOT NULL,
   -- Every answer, oldest first: fetched_at, verdict, ours, theirs. Of more than 8 the middle ones give way.
   history      jsonb NOT NULL,
+  -- As bucket_is_own() at the newest answer.
+  own          boolean NOT NULL DEFAULT true,
   PRIMARY KEY (market, interval, starts_at)
 );
 CREATE INDEX parity_difference_unsettled ON parity_difference (market, fetched_at) WHERE state IN ('open', 'confirmed');
@@ -98,13 +105,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
   FROM public.repair_live(at, markets_) l
 $$;
 
+-- Whether all of a bucket is what our own socket saw. One that is not says something only where it differs.
+CREATE FUNCTION bucket_is_own(seen tstzmultirange, interval_ text, starts_at timestamptz) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT seen @> tstzrange(starts_at, public.bucket_end(interval_, starts_at))
+$$;
+
 -- One bucket of an answer; or, without a verdict, which buckets of an answer were looked at.
 CREATE TYPE parity_bucket AS (
   market text, "interval" text, starts_at timestamptz, fetched_at timestamptz, verdict parity_verdict,
   -- Whether it was never compared before.
   fresh boolean,
   -- Null also where nobody will ask for them.
-  ours jsonb, theirs jsonb, looked_at tstzmultirange
+  ours jsonb, theirs jsonb, looked_at tstzmultirange,
+  -- As bucket_is_own().
+  own boolean
 );
 
 CREATE FUNCTION parity_row(
@@ -129,13 +144,16 @@ CREATE FUNCTION parity_compare(
 LANGUAGE plpgsql STABLE ROWS 200 SET search_path = pg_catalog, public, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+  -- by our own socket
+  seen_     tstzmultirange;
   whole_    tstzmultirange;
   busy_     tstzmultirange;
   compared_ tstzmultirange;
   own       record;
   steps_max integer := CASE interval_ WHEN '1s' THEN 0 ELSE 2 END;
 BEGIN
-  SELECT coalesce((SELECT s.seen FROM parity_seen(at, ARRAY[market_]) s), '{}') INTO whole_;
+  SELECT coalesce((SELECT s.seen FROM parity_seen(at, ARRAY[market_]) s), '{}') INTO seen_;
+  whole_ := seen_;
   IF interval_ <> '1s' THEN
     SELECT l.level, l.below, r.kept_since INTO STRICT own
     FROM rollup_level l JOIN retention r ON r.relation = 'market_candle_' || l.folded_from WHERE l.interval = interval_;
@@ -174,7 +192,7 @@ BEGIN
   SELECT coalesce((SELECT c.compared FROM parity_compared c WHERE c.market = market_ AND c.interval = interval_), '{}')
   INTO compared_;
 
-  RETURN NEXT (market_, interval_, NULL, fetched_, NULL, NULL, NULL, NULL, whole_)::parity_bucket;
+  RETURN NEXT (market_, interval_, NULL, fetched_, NULL, NULL, NULL, NULL, whole_, NULL)::parity_bucket;
   RETURN QUERY
   WITH ours AS MATERIALIZED (
     SELECT c.starts_at, c.last_tick_at, c.deleted, c.origin = 'rest' AND c.correction_ms = 0 AS from_rest,
@@ -213,7 +231,8 @@ BEGIN
       AND d.starts_at NOT IN (SELECT t.starts_at FROM theirs t)
   )
   SELECT market_, interval_, v.starts_at, fetched_, v.verdict,
-    NOT compared_ @> v.starts_at AND (v.ours IS NOT NULL OR v.theirs IS NOT NULL), v.ours, v.theirs, NULL::tstzmultirange
+    NOT compared_ @> v.starts_at AND (v.ours IS NOT NULL OR v.theirs IS NOT NULL), v.ours, v.theirs, NULL::tstzmultirange,
+    bucket_is_own(seen_, interval_, v.starts_at)
   FROM verdict v;
 END $$;
 
@@ -253,21 +272,25 @@ BEGIN
   WHERE NOT stored.compared @> excluded.compared;
 
   -- what was compared before and differs only now matched then
-  INSERT INTO parity_hour AS stored (hour, interval, market, matched, rounded)
+  INSERT INTO parity_hour AS stored (hour, interval, market, matched, rounded, taken)
   SELECT date_trunc('hour', b.starts_at, 'UTC'), b.interval, b.market,
-    count(*) FILTER (WHERE b.fresh AND b.verdict = 'match')
-      - count(*) FILTER (WHERE NOT b.fresh AND b.verdict NOT IN ('match', 'match_rounded') AND d.market IS NULL AND b.ours IS NOT NULL),
-    count(*) FILTER (WHERE b.fresh AND b.verdict = 'match_rounded')
+    count(*) FILTER (WHERE b.fresh AND b.own AND b.verdict = 'match')
+      - count(*) FILTER (WHERE NOT b.fresh AND b.own AND b.verdict NOT IN ('match', 'match_rounded') AND b.ours IS NOT NULL),
+    count(*) FILTER (WHERE b.fresh AND b.own AND b.verdict = 'match_rounded'),
+    count(*) FILTER (WHERE b.fresh AND NOT b.own AND b.verdict IN ('match', 'match_rounded'))
+      - count(*) FILTER (WHERE NOT b.fresh AND NOT b.own AND b.verdict NOT IN ('match', 'match_rounded') AND b.ours IS NOT NULL)
   FROM unnest(buckets_) b
   LEFT JOIN parity_difference d ON d.market = b.market AND d.interval = b.interval AND d.starts_at = b.starts_at
-  WHERE b.verdict IS NOT NULL AND (b.fresh OR b.verdict NOT IN ('match', 'match_rounded'))
+  -- what ever differed is counted there
+  WHERE b.verdict IS NOT NULL AND d.market IS NULL AND (b.fresh OR b.verdict NOT IN ('match', 'match_rounded'))
   GROUP BY 1, 2, 3
   ON CONFLICT (hour, interval, market) DO UPDATE SET
-    matched = greatest(0, stored.matched + excluded.matched), rounded = stored.rounded + excluded.rounded;
+    matched = greatest(0, stored.matched + excluded.matched), rounded = stored.rounded + excluded.rounded,
+    taken = greatest(0, stored.taken + excluded.taken);
 
   RETURN QUERY
   WITH bucket AS MATERIALIZED (
-    SELECT b.market, b.interval, b.starts_at, b.fetched_at, b.verdict, b.ours, b.theirs,
+    SELECT b.market, b.interval, b.starts_at, b.fetched_at, b.verdict, b.own, b.ours, b.theirs,
       b.verdict IN ('match', 'match_rounded') AS equal,
       jsonb_build_array(jsonb_build_object('fetched_at', iso_text(b.fetched_at),
         'verdict', b.verdict, 'ours', b.ours, 'theirs', b.theirs)) AS entry
@@ -285,14 +308,14 @@ BEGIN
     WHERE b.fetched_at >= d.fetched_at + again_after AND (NOT b.equal OR d.state IN ('open', 'confirmed'))
   ), found AS (
     INSERT INTO parity_difference
-      (starts_at, found_at, fetched_at, state, verdict, market, interval, ours, theirs, reason, history)
-    SELECT b.starts_at, b.fetched_at, b.fetched_at, 'open', b.verdict, b.market, b.interval, b.ours, b.theirs,
+      (starts_at, found_at, fetched_at, state, verdict, own, market, interval, ours, theirs, reason, history)
+    SELECT b.starts_at, b.fetched_at, b.fetched_at, 'open', b.verdict, b.own, b.market, b.interval, b.ours, b.theirs,
       'differs from one answer of the exchange; it is asked again', b.entry
     FROM bucket b WHERE NOT b.equal
     ORDER BY b.market, b.interval, b.starts_at
     ON CONFLICT (market, interval, starts_at) DO NOTHING
   ), settled AS (
-    UPDATE parity_difference d SET fetched_at = k.fetched_at, state = k.state,
+    UPDATE parity_difference d SET fetched_at = k.fetched_at, state = k.state, own = k.own,
       corrected_at = CASE WHEN k.state = 'corrected' THEN k.fetched_at ELSE d.corrected_at END,
       ours = k.ours, theirs = k.theirs,
       reason = CASE k.state
@@ -458,16 +481,18 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$
 $$;
 
 -- Candles with a verdict, by market and interval, of the hours within [since_, until_). What differed and then agreed counts as
--- agreeing; what was corrected does not.
+-- agreeing; what was corrected does not. `taken` is what agrees and is partly the exchange's own: no evidence.
 CREATE FUNCTION parity_counts(since_ timestamptz, until_ timestamptz)
-RETURNS TABLE (market text, "interval" text, matched bigint, rounded bigint, agreed bigint, differing bigint)
+RETURNS TABLE (market text, "interval" text, matched bigint, rounded bigint, agreed bigint, differing bigint, taken bigint)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT u.market, u.interval, sum(u.matched)::bigint, sum(u.rounded)::bigint, sum(u.agreed)::bigint, sum(u.differing)::bigint
+  SELECT u.market, u.interval, sum(u.matched)::bigint, sum(u.rounded)::bigint, sum(u.agreed)::bigint, sum(u.differing)::bigint,
+    sum(u.taken)::bigint
   FROM (
-    SELECT h.market, h.interval, h.matched, h.rounded, 0 AS agreed, 0 AS differing
+    SELECT h.market, h.interval, h.matched, h.rounded, 0 AS agreed, 0 AS differing, h.taken
     FROM public.parity_hour h WHERE h.hour >= since_ AND h.hour < until_
     UNION ALL
-    SELECT d.market, d.interval, 0, 0, (d.state = 'agreed')::integer, (d.state <> 'agreed')::integer
+    SELECT d.market, d.interval, 0, 0, (d.state = 'agreed' AND d.own)::integer, (d.state <> 'agreed')::integer,
+      (d.state = 'agreed' AND NOT d.own)::integer
     FROM public.parity_difference d WHERE d.starts_at >= since_ AND d.starts_at < until_
   ) u
   GROUP BY u.market, u.interval
@@ -523,7 +548,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
   CROSS JOIN LATERAL unnest(tstzmultirange(tstzrange(m.since, m.until)) - coalesce(p.compared, '{}')) AS r(range)
 $$;
 
-CREATE OR REPLACE FUNCTION repair_wanted(at timestamptz, limit_ integer, markets_ text[] DEFAULT NULL)
+-- Most urgent first: then the most traded market, then the longest interval, then the newest.
+CREATE FUNCTION repair_wanted(at timestamptz, limit_ integer, markets_ text[] DEFAULT NULL)
 RETURNS TABLE (
   urgency integer, kind text, market text, "interval" text, since timestamptz, until timestamptz, requests integer
 )
@@ -533,7 +559,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
   ORDER BY m.urgency, m.place, m.level DESC, m.until DESC LIMIT limit_
 $$;
 
-CREATE OR REPLACE VIEW repair_progress AS
+-- How far the repair is: by kind, how many markets miss something, in how many stretches, and the most requests it can take.
+CREATE VIEW repair_progress AS
   SELECT k.kind, count(DISTINCT m.market)::integer AS markets, count(m.market)::integer AS stretches,
     coalesce(sum(m.requests), 0)::bigint AS requests,
     coalesce(sum(extract(epoch FROM m.until - m.since)) FILTER (WHERE m.interval = '1s'), 0)::bigint AS seconds
@@ -543,7 +570,7 @@ CREATE OR REPLACE VIEW repair_progress AS
 
 -- How much of each wish is fulfilled, 0 to 1, by time. What can be given is [given_since, given_until): of seconds the exchange
 -- keeps three months, what retention has passed is not stored, and what has not ended cannot be given yet.
-CREATE OR REPLACE VIEW wish_progress AS
+CREATE VIEW wish_progress AS
   SELECT w.wish, w.market, w.interval, w.since, w.until, w.reason, w.wished_at, (
       SELECT coalesce(sum(extract(epoch FROM upper(r.range) - lower(r.range))), 0)
       FROM unnest(wish_answers(w.interval, w.market) * tstzmultirange(tstzrange(w.since, w.until))) AS r(range)
@@ -560,3 +587,4 @@ CREATE OR REPLACE VIEW wish_progress AS
         CASE w.interval WHEN '1s' THEN date_trunc('second', clock_timestamp()) - interval '89 days' END) AS since,
       bucket_start(w.interval, clock_timestamp() - interval '30 s') AS until
   ) g;
+GRANT SELECT ON repair_progress, wish_progress TO stofka_persist, stofka_stream, stofka_repair;

@@ -114,7 +114,7 @@ BEGIN
         THEN 'not_fetched'
       WHEN b.source = 'exchange' THEN 'taken'
       WHEN b.complete AND b.until = b.ends_at
-        THEN CASE WHEN seen_ @> tstzrange(b.starts_at, b.ends_at) THEN 'both' ELSE 'partly' END
+        THEN CASE WHEN bucket_is_own(seen_, interval_, b.starts_at) THEN 'both' ELSE 'partly' END
       WHEN b.source IS NULL AND whole_ @> tstzrange(b.starts_at, b.ends_at) THEN 'both'
       ELSE 'incomplete'
     END,

@@ -4,7 +4,7 @@ import { diskShares, GB } from "./disk_budget.ts";
 import { type DiskUsage, diskUsage } from "./disk_usage.ts";
 import type { StackFile } from "./stack_file.ts";
 
-/** What `disk_use()` of sql/0013_disk_and_arrears.sql says. */
+/** What `disk_use()` of sql/0013_disk.sql says. */
 export interface DatabaseUse {
   /** Of all databases. */
   readonly allBytes: number;
