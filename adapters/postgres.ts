@@ -68,6 +68,11 @@ export function isTransient(error: unknown): boolean {
     /^(?:CONNECT|CONNECTION_|ECONN|EPIPE|ETIMEDOUT|EHOST|ENET|ENOTFOUND|EAI_)/.test(code);
 }
 
+/** Whether the server cancelled the statement because of its timeout (`query_canceled`). */
+export function isTimeout(error: unknown): boolean {
+  return sqlState(error) === "57014";
+}
+
 /** The five characters by which PostgreSQL names an error; null when the error is not one of the server's. */
 export function sqlState(error: unknown): string | null {
   const code = codeOf(error);

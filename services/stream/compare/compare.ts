@@ -1,4 +1,4 @@
-import { type Database, isTransient, sqlState } from "#adapters/postgres.ts";
+import { type Database, sqlState } from "#adapters/postgres.ts";
 import type { Candle } from "#core/candle.ts";
 import {
   type CompareBucket,
@@ -12,25 +12,28 @@ import { decimal } from "#core/decimal.ts";
 import { Failure, reason } from "#core/failure.ts";
 import { compareCandles } from "#core/parity.ts";
 import type { ParityRow, ParityState } from "#core/parity_page.ts";
-import { SingleFlight } from "../history/single_flight.ts";
+import { Questions, type QuestionWords } from "../history/questions.ts";
 import { type CompareRequest, compareRequestKey } from "./compare_request.ts";
 
 /** Different questions under way at a time. */
 const REQUESTS_MAX = 8;
-/** PostgreSQL's name of a statement it cancelled because of its timeout. */
-const QUERY_CANCELED = "57014";
-/** Its name of a value that cannot be: a market that is not listed. */
+/** PostgreSQL's name of a value that cannot be: a market that is not listed. */
 const VALUE_INVALID = "22023";
-/** A server that restarted rejects the query in flight and the next one of the connection. */
-const ATTEMPTS_MAX = 3;
+
+const WORDS: QuestionWords = {
+  name: "compare",
+  questions: "different comparisons",
+  what: "the rows",
+  timeout: "the rows were not read in time; ask for a shorter time",
+};
 
 export type WishOutcome = "wished" | "waiting" | "known" | "full";
 
 /** Answers `GET /api/compare` and takes what its readers wait for: each question is asked once however many ask it. */
 export class Compare {
   readonly #database: Database;
-  readonly #flights = new SingleFlight<ComparePage>();
-  readonly #wishes = new SingleFlight<WishOutcome>();
+  readonly #pages = new Questions<ComparePage>(WORDS, REQUESTS_MAX);
+  readonly #wishes = new Questions<WishOutcome>(WORDS, REQUESTS_MAX);
 
   /** @param database with a statement timeout */
   constructor(database: Database) {
@@ -48,7 +51,10 @@ export class Compare {
 
   /** @throws Failure `compare_busy`, `compare_timeout`, `compare_unavailable` */
   async page(request: CompareRequest): Promise<ComparePage> {
-    return await this.#once(this.#flights, request, () => readCompare(this.#database, request));
+    return await this.#pages.answer(
+      compareRequestKey(request),
+      () => listed(() => readCompare(this.#database, request)),
+    );
   }
 
   /**
@@ -57,7 +63,10 @@ export class Compare {
    * @throws Failure `market_unknown`, `wishes_full`, `compare_busy`, `compare_timeout`, `compare_unavailable`
    */
   async wish(request: CompareRequest): Promise<WishOutcome> {
-    const outcome = await this.#once(this.#wishes, request, () => wish(this.#database, request));
+    const outcome = await this.#wishes.answer(
+      compareRequestKey(request),
+      () => listed(() => wish(this.#database, request)),
+    );
     if (outcome === "full") {
       throw new Failure(
         "wishes_full",
@@ -66,46 +75,15 @@ export class Compare {
     }
     return outcome;
   }
-
-  async #once<Value>(
-    flights: SingleFlight<Value>,
-    request: CompareRequest,
-    work: () => Promise<Value>,
-  ): Promise<Value> {
-    const key = compareRequestKey(request);
-    if (!flights.has(key) && flights.size >= REQUESTS_MAX) {
-      throw new Failure(
-        "compare_busy",
-        `${REQUESTS_MAX} different comparisons are under way; try again in a second`,
-      );
-    }
-    return await flights.run(key, () => attempted(work));
-  }
 }
 
-async function attempted<Value>(work: () => Promise<Value>): Promise<Value> {
-  for (let attempt = 1;; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (sqlState(error) === QUERY_CANCELED) {
-        throw new Failure(
-          "compare_timeout",
-          "the rows were not read in time; ask for a shorter time",
-          error,
-        );
-      }
-      if (sqlState(error) === VALUE_INVALID) {
-        throw new Failure("market_unknown", `${reason(error)}; choose a listed market`, error);
-      }
-      if (!isTransient(error)) throw error;
-      if (attempt < ATTEMPTS_MAX) continue;
-      throw new Failure(
-        "compare_unavailable",
-        `the rows cannot be read now (${reason(error)}); try again in a few seconds`,
-        error,
-      );
-    }
+/** @throws Failure `market_unknown` */
+async function listed<Value>(work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    if (sqlState(error) !== VALUE_INVALID) throw error;
+    throw new Failure("market_unknown", `${reason(error)}; choose a listed market`, error);
   }
 }
 

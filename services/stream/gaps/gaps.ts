@@ -1,21 +1,20 @@
-import { type Database, isTransient, sqlState } from "#adapters/postgres.ts";
-import { Failure, reason } from "#core/failure.ts";
+import type { Database } from "#adapters/postgres.ts";
 import { encodeGapPage, type Gap, type GapCause, type GapPage, GAPS_MAX } from "#core/gap.ts";
 import type { Market } from "#core/market.ts";
-import { SingleFlight } from "../history/single_flight.ts";
+import { Questions } from "../history/questions.ts";
 import { type GapRequest, gapRequestKey } from "./gap_request.ts";
 
 /** Different questions under way at a time: each may look at a month of sessions. */
 const REQUESTS_MAX = 16;
-/** PostgreSQL's name of a statement it cancelled because of its timeout. */
-const QUERY_CANCELED = "57014";
-/** A server that restarted rejects the query in flight and the next one of the connection. */
-const ATTEMPTS_MAX = 3;
-
 /** Answers `GET /api/gaps`: each question is asked once however many ask it within its second. */
 export class Gaps {
   readonly #database: Database;
-  readonly #flights = new SingleFlight<string>();
+  readonly #questions = new Questions<string>({
+    name: "gaps",
+    questions: "different questions for gaps",
+    what: "the gaps",
+    timeout: "the gaps were not found in time; ask for a shorter time or one market",
+  }, REQUESTS_MAX);
 
   /** @param database with a statement timeout */
   constructor(database: Database) {
@@ -27,40 +26,10 @@ export class Gaps {
    * @throws Failure `gaps_busy`, `gaps_timeout`, `gaps_unavailable`
    */
   async page(request: GapRequest): Promise<string> {
-    const key = gapRequestKey(request);
-    if (!this.#flights.has(key) && this.#flights.size >= REQUESTS_MAX) {
-      throw new Failure(
-        "gaps_busy",
-        `${REQUESTS_MAX} different questions for gaps are under way; try again in a second`,
-      );
-    }
-    return await this.#flights.run(
-      key,
-      async () => encodeGapPage(await this.read(request)),
+    return await this.#questions.answer(
+      gapRequestKey(request),
+      async () => encodeGapPage(await readGaps(this.#database, request)),
     );
-  }
-
-  async read(request: GapRequest): Promise<GapPage> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await readGaps(this.#database, request);
-      } catch (error) {
-        if (sqlState(error) === QUERY_CANCELED) {
-          throw new Failure(
-            "gaps_timeout",
-            "the gaps were not found in time; ask for a shorter time or one market",
-            error,
-          );
-        }
-        if (!isTransient(error)) throw error;
-        if (attempt < ATTEMPTS_MAX) continue;
-        throw new Failure(
-          "gaps_unavailable",
-          `the gaps cannot be read now (${reason(error)}); try again in a few seconds`,
-          error,
-        );
-      }
-    }
   }
 }
 

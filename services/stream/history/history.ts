@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { type Database, isTransient, sqlState } from "#adapters/postgres.ts";
+import { type Database, isTimeout, isTransient } from "#adapters/postgres.ts";
 import { Failure, reason } from "#core/failure.ts";
 import { type Interval, INTERVALS } from "#core/interval.ts";
 import type { CachedPages } from "./cached_pages.ts";
@@ -20,6 +20,7 @@ import { secondsPageJson } from "./page_json.ts";
 import { rollupPageJson } from "./rollup_page.ts";
 import { type RollupRows, rollupsOf } from "./rollup_rows.ts";
 import type { Shown } from "./shown.ts";
+import { askedAgain } from "./questions.ts";
 import { SingleFlight } from "./single_flight.ts";
 
 /** The intervals that have a history: all. */
@@ -40,10 +41,6 @@ export interface HistoryCache {
   readonly shown: Shown;
   readonly meter: CandleMeter;
 }
-
-/** PostgreSQL's name of a statement it cancelled because of its timeout. */
-const QUERY_CANCELED = "57014";
-const ATTEMPTS_MAX = 3;
 
 /**
  * Answers candle requests: the newest rows from Redis where it has them, anything else from PostgreSQL, which then fills Redis.
@@ -106,7 +103,7 @@ export class History {
       return await Promise.race([this.#read(request, lease, fill), tooLate]);
     } catch (error) {
       if (error instanceof Failure) throw error;
-      if (sqlState(error) === QUERY_CANCELED) throw timeout(answerMsMax, error);
+      if (isTimeout(error)) throw timeout(answerMsMax, error);
       if (isTransient(error)) {
         throw new Failure(
           "history_unavailable",
@@ -120,22 +117,16 @@ export class History {
     }
   }
 
-  /** A server that restarted rejects the query in flight and the next one of the connection: both are asked again. */
   async #read(
     request: CandleRequest,
     lease: Lease | null,
     fill: readonly Interval[],
   ): Promise<string> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return request.interval === "1s"
-          ? await this.#seconds(request, await secondsOf(this.#database, request), lease)
-          : await this.#rollups(request, await rollupsOf(this.#database, request), lease, fill);
-      } catch (error) {
-        const lost = isTransient(error) && sqlState(error) !== QUERY_CANCELED;
-        if (!lost || attempt >= ATTEMPTS_MAX) throw error;
-      }
-    }
+    return await askedAgain(async () =>
+      request.interval === "1s"
+        ? await this.#seconds(request, await secondsOf(this.#database, request), lease)
+        : await this.#rollups(request, await rollupsOf(this.#database, request), lease, fill)
+    );
   }
 
   async #seconds(request: CandleRequest, rows: CandleRows, lease: Lease | null): Promise<string> {

@@ -1,5 +1,4 @@
-import { type Database, isTransient, sqlState } from "#adapters/postgres.ts";
-import { Failure, reason } from "#core/failure.ts";
+import type { Database } from "#adapters/postgres.ts";
 import {
   DIFFERENCES_MAX,
   encodeParityPage,
@@ -8,20 +7,20 @@ import {
   type ParityPage,
   PENDING_MAX,
 } from "#core/parity_page.ts";
-import { SingleFlight } from "../history/single_flight.ts";
+import { Questions } from "../history/questions.ts";
 import { type ParityRequest, parityRequestKey } from "./parity_request.ts";
 
 /** Different questions under way at a time. */
 const REQUESTS_MAX = 16;
-/** PostgreSQL's name of a statement it cancelled because of its timeout. */
-const QUERY_CANCELED = "57014";
-/** A server that restarted rejects the query in flight and the next one of the connection. */
-const ATTEMPTS_MAX = 3;
-
 /** Answers `GET /api/parity`: each question is asked once however many ask it within its second. */
 export class Parity {
   readonly #database: Database;
-  readonly #flights = new SingleFlight<string>();
+  readonly #questions = new Questions<string>({
+    name: "parity",
+    questions: "different questions for parity",
+    what: "the ledger",
+    timeout: "the ledger was not read in time; ask for a shorter time or one market",
+  }, REQUESTS_MAX);
 
   /** @param database with a statement timeout */
   constructor(database: Database) {
@@ -33,37 +32,10 @@ export class Parity {
    * @throws Failure `parity_busy`, `parity_timeout`, `parity_unavailable`
    */
   async page(request: ParityRequest): Promise<string> {
-    const key = parityRequestKey(request);
-    if (!this.#flights.has(key) && this.#flights.size >= REQUESTS_MAX) {
-      throw new Failure(
-        "parity_busy",
-        `${REQUESTS_MAX} different questions for parity are under way; try again in a second`,
-      );
-    }
-    return await this.#flights.run(key, async () => encodeParityPage(await this.#read(request)));
-  }
-
-  async #read(request: ParityRequest): Promise<ParityPage> {
-    for (let attempt = 1;; attempt++) {
-      try {
-        return await readParity(this.#database, request);
-      } catch (error) {
-        if (sqlState(error) === QUERY_CANCELED) {
-          throw new Failure(
-            "parity_timeout",
-            "the ledger was not read in time; ask for a shorter time or one market",
-            error,
-          );
-        }
-        if (!isTransient(error)) throw error;
-        if (attempt < ATTEMPTS_MAX) continue;
-        throw new Failure(
-          "parity_unavailable",
-          `the ledger cannot be read now (${reason(error)}); try again in a few seconds`,
-          error,
-        );
-      }
-    }
+    return await this.#questions.answer(
+      parityRequestKey(request),
+      async () => encodeParityPage(await readParity(this.#database, request)),
+    );
   }
 }
 
