@@ -1,5 +1,6 @@
 import type { Decimal } from "./decimal.ts";
 import type { Interval } from "./interval.ts";
+import { isoText } from "./iso_text.ts";
 import type { Market } from "./market.ts";
 import { agreeingShare, PARITY_VERDICTS } from "./parity.ts";
 import type { ParityState } from "./parity_page.ts";
@@ -105,14 +106,14 @@ export function encodeComparePage(page: ComparePage): string {
   const head = JSON.stringify({
     market: page.market,
     interval: page.interval,
-    since: iso(page.sinceMs),
-    until: iso(page.untilMs),
+    since: isoText(page.sinceMs),
+    until: isoText(page.untilMs),
     cut: page.cut,
     not_fetched: page.notFetched.map(({ sinceMs, untilMs }) => ({
-      since: iso(sinceMs),
-      until: iso(untilMs),
+      since: isoText(sinceMs),
+      until: isoText(untilMs),
     })),
-    given_since: page.givenSinceMs === null ? null : iso(page.givenSinceMs),
+    given_since: page.givenSinceMs === null ? null : isoText(page.givenSinceMs),
     wished: page.wished,
     counts,
     share: compareShare(counts),
@@ -156,19 +157,15 @@ export function encodeCompareCsv({ market, interval, buckets }: ComparePage): st
     return [
       market,
       interval,
-      iso(bucket.startsAtMs),
+      isoText(bucket.startsAtMs),
       bucket.verdict,
       bucket.state ?? "",
       differingFields(bucket).join(" "),
-      bucket.fetchedAtMs === null ? "" : iso(bucket.fetchedAtMs),
+      bucket.fetchedAtMs === null ? "" : isoText(bucket.fetchedAtMs),
       ...side(bucket.theirs),
       ...side(bucket.ours),
       bucket.reason === null ? "" : `"${bucket.reason.replaceAll('"', '""')}"`,
     ].join(",");
   });
   return `${[CSV_HEAD.join(","), ...lines].join("\r\n")}\r\n`;
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(".000Z", "Z");
 }

@@ -1,3 +1,4 @@
+import { isoText } from "./iso_text.ts";
 import type { Market } from "./market.ts";
 
 /** Why seconds are missing; worked out from the marks' causes (core/mark.ts) by `gaps()` in sql/. */
@@ -60,22 +61,18 @@ export const GAPS_MAX = 500;
  */
 export function encodeGapPage(page: GapPage): string {
   return JSON.stringify({
-    since: iso(page.sinceMs),
-    until: iso(page.untilMs),
-    known_until: page.knownUntilMs === null ? null : iso(page.knownUntilMs),
+    since: isoText(page.sinceMs),
+    until: isoText(page.untilMs),
+    known_until: page.knownUntilMs === null ? null : isoText(page.knownUntilMs),
     more: page.more,
     gaps: page.gaps.map(({ markets, sinceMs, untilMs, cause, permanent, provisional }) => ({
       ...(markets.length === 1 ? { market: markets[0] } : { markets }),
-      since: iso(sinceMs),
-      until: iso(untilMs),
+      since: isoText(sinceMs),
+      until: isoText(untilMs),
       seconds: (untilMs - sinceMs) / 1_000,
       cause,
       permanent,
       provisional,
     })),
   });
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString().replace(".000Z", "Z");
 }

@@ -16,7 +16,7 @@ import { drainAt, readRollups, type StoredRollup } from "../../sql/testing/histo
 import { freshNamespace, testServers } from "../../tests/servers.ts";
 import { tied } from "../../tests/tied.ts";
 import { until } from "../../tests/until.ts";
-import { exactJson, plain } from "../../tests/whole/exact.ts";
+import { exactJson } from "../../tests/whole/exact.ts";
 import {
   difference,
   keyOf,
@@ -26,7 +26,7 @@ import {
   type Second,
   storedSeconds,
 } from "../../tests/whole/seconds.ts";
-import { NewestSeconds } from "../../tests/whole/topic.ts";
+import { elementSecond, NewestSeconds } from "../../tests/whole/topic.ts";
 import { startPlayer } from "./player.ts";
 import { record } from "./recorder.ts";
 import { readRecording, recordingFiles } from "./recording_reader.ts";
@@ -266,17 +266,7 @@ async function newestOf(path: string): Promise<ReadonlyMap<string, Second>> {
       if (kind !== "frame" || !payload.includes('"candle.1s"')) continue;
       const element = exactJson(payload.toString()) as Record<string, string>;
       if (element["type"] !== "candle.1s") continue;
-      const second: Second = {
-        market: element["code"]!,
-        startsAtMs: Date.parse(`${element["candle_date_time_utc"]}Z`),
-        lastTickAtMs: Number(element["timestamp"]),
-        open: plain(element["opening_price"]!),
-        high: plain(element["high_price"]!),
-        low: plain(element["low_price"]!),
-        close: plain(element["trade_price"]!),
-        volume: plain(element["candle_acc_trade_volume"]!),
-        turnover: plain(element["candle_acc_trade_price"]!),
-      };
+      const second = elementSecond(element);
       if (Number(second.high) < Number(second.low)) spoilt.add(keyOf(second));
       else newest.add(second);
     }

@@ -1,4 +1,5 @@
 import type { Database } from "#adapters/postgres.ts";
+import { unlessOlder } from "./second_upsert.ts";
 import type { Hole, MarkWork, SecondWork, Work } from "./work.ts";
 
 /**
@@ -6,8 +7,7 @@ import type { Hole, MarkWork, SecondWork, Work } from "./work.ts";
  * and read by the server, times as ms since the epoch; the arrays are unnested side by side in the select list, where a row
  * costs a third of what it costs in FROM (a store of its own for each of eleven functions).
  *
- * - Seconds: the guard compares what `candleRevision` is made of, as one row value; only effective rows make their minute
- *   dirty.
+ * - Seconds: only effective rows make their minute dirty.
  * - Sessions are lengthened and each partition's feed moved on; an older mark changes nothing.
  *
  * Not BEGIN … COMMIT: postgres.js writes the ROLLBACK after a lost connection into a socket that is gone (an uncaught
@@ -46,14 +46,7 @@ export async function storeAll(
           unnest(${column((event) => event.volume)}::text::numeric[]) AS volume,
           unnest(${column((event) => event.turnover)}::text::numeric[]) AS turnover
       ) AS t
-      ON CONFLICT (market, starts_at) DO UPDATE SET
-        last_tick_at = excluded.last_tick_at, received_at = excluded.received_at,
-        correction_ms = excluded.correction_ms, origin = excluded.origin,
-        revisions = least(stored.revisions + 1, 32767), deleted = excluded.deleted,
-        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        volume = excluded.volume, turnover = excluded.turnover
-      WHERE (excluded.correction_ms, excluded.last_tick_at, excluded.volume)
-        > (stored.correction_ms, stored.last_tick_at, stored.volume)
+      ${unlessOlder(database)}
       RETURNING market, starts_at, revisions
     ), dirtied AS (
       INSERT INTO candle_dirty (interval, market, starts_at)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect } from "vitest";
 import type { Database } from "#adapters/postgres.ts";
 import type { Gap } from "#core/gap.ts";
@@ -5,8 +6,42 @@ import type { Market } from "#core/market.ts";
 import { ledgerSeconds, type Second, storedSeconds } from "../../tests/whole/seconds.ts";
 import type { GapStack } from "./gap_stack.ts";
 
+/** What is told of breaks once all of it is settled. */
+export interface Told {
+  /** Of the time since the first break. */
+  readonly missed: readonly Second[];
+  /** Oldest first. */
+  readonly sessions: readonly SessionSpan[];
+  /** Newest first. */
+  readonly gaps: readonly Gap[];
+}
+
+/** @param brokeMs of the first break */
+export async function toldSince(stack: GapStack, brokeMs: number): Promise<Told> {
+  const settledMs = Math.floor(Date.now() / 1_000) * 1_000 - 4_000;
+  await sleep(2_000);
+  return {
+    missed: await missedSeconds(stack, Math.ceil(brokeMs / 1_000) * 1_000 - 3_000, settledMs),
+    sessions: await sessionSpans(stack.owner),
+    gaps: await stack.settled(settledMs),
+  };
+}
+
+/** One gap of all markets for each cause, newest first, and none beside. */
+export function expectNamed(
+  { markets }: GapStack,
+  gaps: readonly Gap[],
+  causes: readonly string[],
+): void {
+  const all = [...markets].sort();
+  expect(gaps).toMatchObject(
+    causes.map((cause) => ({ cause, markets: all, provisional: false, permanent: false })),
+  );
+  expect(gaps).toHaveLength(causes.length);
+}
+
 /** The seconds that the exchange's own ledger holds and the table does not, of [sinceMs, untilMs). */
-export async function missedSeconds(
+async function missedSeconds(
   { exchange, markets, owner }: GapStack,
   sinceMs: number,
   untilMs: number,
@@ -39,7 +74,7 @@ export interface SessionSpan {
 }
 
 /** Oldest first. */
-export async function sessionSpans(owner: Database): Promise<readonly SessionSpan[]> {
+async function sessionSpans(owner: Database): Promise<readonly SessionSpan[]> {
   const rows = await owner`
     SELECT (extract(epoch FROM min(since)) * 1000)::float8 AS since,
       (extract(epoch FROM max(until)) * 1000)::float8 AS until

@@ -51,6 +51,32 @@ export async function writeSeconds(
   );
 }
 
+/** Stores a whole second as the socket brought it, once, and makes nothing dirty. Decimals as text, times in ms. */
+export async function writeReceived(
+  sql: Database,
+  { market, startsAtMs, lastTickAtMs, open, high, low, close, volume, turnover }: ReceivedSecond,
+): Promise<void> {
+  const at = (ms: number): string => new Date(ms).toISOString();
+  await sql`
+    INSERT INTO market_candle_1s (starts_at, last_tick_at, received_at, correction_ms, origin, revisions, deleted, market,
+      open, high, low, close, volume, turnover)
+    VALUES (${at(startsAtMs)}::text::timestamptz, ${at(lastTickAtMs)}::text::timestamptz,
+      ${at(startsAtMs)}::text::timestamptz, 0, 'websocket', 0, false, ${market}, ${open}::numeric,
+      ${high}::numeric, ${low}::numeric, ${close}::numeric, ${volume}::numeric, ${turnover}::numeric)`;
+}
+
+export interface ReceivedSecond {
+  readonly market: string;
+  readonly startsAtMs: number;
+  readonly lastTickAtMs: number;
+  readonly open: string;
+  readonly high: string;
+  readonly low: string;
+  readonly close: string;
+  readonly volume: string;
+  readonly turnover: string;
+}
+
 export async function makeDays(sql: Database, days: readonly string[]): Promise<void> {
   for (const day of days) await sql`SELECT ensure_seconds_day(${day}::text::date)`;
 }

@@ -6,7 +6,7 @@ import { topicName } from "#core/namespace.ts";
 import { partitionOf } from "#core/partition.ts";
 import { TOPICS } from "#core/topics.ts";
 import { ExchangeProcess } from "../../services/ingest/testing/exchange_process.ts";
-import { writeMark } from "../../sql/testing/history.ts";
+import { writeMark, writeReceived } from "../../sql/testing/history.ts";
 import { until } from "../until.ts";
 import { ledgerSeconds, storedSeconds } from "../whole/seconds.ts";
 import { kafkaOf } from "../whole/topic.ts";
@@ -54,16 +54,7 @@ async function seeWithGap(): Promise<
   }
   for (const row of truth.values()) {
     if (row.startsAtMs >= brokeMs && row.startsAtMs < againMs) continue;
-    await rig.sql`
-      INSERT INTO market_candle_1s (starts_at, last_tick_at, received_at, correction_ms, origin, revisions, deleted, market,
-        open, high, low, close, volume, turnover)
-      VALUES (${iso(row.startsAtMs)}::text::timestamptz, ${
-      iso(row.lastTickAtMs)
-    }::text::timestamptz,
-        ${
-      iso(row.startsAtMs)
-    }::text::timestamptz, 0, 'websocket', 0, false, ${row.market}, ${row.open}::numeric,
-        ${row.high}::numeric, ${row.low}::numeric, ${row.close}::numeric, ${row.volume}::numeric, ${row.turnover}::numeric)`;
+    await writeReceived(rig.sql, row);
   }
   const mark = (session: string, since: number, until: number, ended: boolean) =>
     writeMark(rig.sql, { session, markets: MARKETS, since: iso(since), until: iso(until), ended });

@@ -67,7 +67,11 @@ export function header({ headers }: KafkaMessage, name: string): string | undefi
 /** An element of the second candles' topic, as the exchange wrote it; undefined for a mark. */
 export function secondOf(message: KafkaMessage): Second | undefined {
   if (header(message, "kind") === "mark") return undefined;
-  const element = exactJson(message.value!.toString()) as Record<string, string>;
+  return elementSecond(exactJson(message.value!.toString()) as Record<string, string>);
+}
+
+/** A second candle's element, as `exactJson` reads it. */
+export function elementSecond(element: Readonly<Record<string, string>>): Second {
   return {
     market: element["code"]!,
     startsAtMs: Date.parse(`${element["candle_date_time_utc"]}Z`),

@@ -5,7 +5,7 @@ import { decimal } from "#core/decimal.ts";
 import type { Interval } from "#core/interval.ts";
 import { market } from "#core/market.ts";
 import { type FreshDatabase, freshDatabase } from "../../../sql/testing/fresh_database.ts";
-import { clear, drainAt, writeMark } from "../../../sql/testing/history.ts";
+import { clear, drainAt, writeMark, writeReceived } from "../../../sql/testing/history.ts";
 import { SecondDays } from "../second_days.ts";
 import { parityState } from "./parity_state.ts";
 import { storeAnswers } from "./store_answers.ts";
@@ -56,16 +56,7 @@ function second(
 /** What the socket brought, and what it saw: [sinceS, untilS) without the 5 s that a begin costs. */
 async function receive(rows: readonly Candle[], sinceS = -5, untilS = 3_600): Promise<void> {
   for (const row of rows) {
-    await sql`
-      INSERT INTO market_candle_1s (starts_at, last_tick_at, received_at, correction_ms, origin, revisions, deleted, market,
-        open, high, low, close, volume, turnover)
-      VALUES (${iso(row.startsAtMs)}::text::timestamptz, ${
-      iso(row.lastTickAtMs)
-    }::text::timestamptz,
-        ${
-      iso(row.startsAtMs)
-    }::text::timestamptz, 0, 'websocket', 0, false, ${row.market}, ${row.open}::numeric,
-        ${row.high}::numeric, ${row.low}::numeric, ${row.close}::numeric, ${row.volume}::numeric, ${row.turnover}::numeric)`;
+    await writeReceived(sql, row);
     await sql`INSERT INTO candle_dirty (interval, market, starts_at)
       VALUES ('1m', ${row.market}, date_trunc('minute', ${
       iso(row.startsAtMs)

@@ -5,6 +5,7 @@ import { decimal } from "#core/decimal.ts";
 import { bucketEndMs } from "#core/interval.ts";
 import { market } from "#core/market.ts";
 import type { LedgerVerdict } from "#core/parity.ts";
+import { unlessOlder } from "../second_upsert.ts";
 
 /** What a transaction did. */
 export interface StoredAnswers {
@@ -182,14 +183,7 @@ async function storeApart(
       SELECT market, starts_at, last_tick_at, fetched_at, 0, 'rest', 0, false,
         open, high, low, close, volume, turnover
       FROM second
-      ON CONFLICT (market, starts_at) DO UPDATE SET
-        last_tick_at = excluded.last_tick_at, received_at = excluded.received_at,
-        correction_ms = excluded.correction_ms, origin = excluded.origin,
-        revisions = least(stored.revisions + 1, 32767), deleted = excluded.deleted,
-        open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-        volume = excluded.volume, turnover = excluded.turnover
-      WHERE (excluded.correction_ms, excluded.last_tick_at, excluded.volume)
-        > (stored.correction_ms, stored.last_tick_at, stored.volume)
+      ${unlessOlder(database)}
       RETURNING market, starts_at
     ), candle AS (
       SELECT * FROM unnest(
