@@ -3,12 +3,8 @@ import { Failure } from "./failure.ts";
 import type { Interval } from "./interval.ts";
 import type { Market } from "./market.ts";
 
-/** What traded in one bucket of one market. Identity: (market, interval, startsAtMs), never lastTickAtMs. */
-export interface Candle {
-  readonly market: Market;
-  readonly interval: Interval;
-  /** Start of the bucket, ms since the epoch, on the exchange's UTC grid. */
-  readonly startsAtMs: number;
+/** What the trades of a bucket come to, to the last digit. */
+export interface CandleValues {
   readonly open: Decimal;
   readonly high: Decimal;
   readonly low: Decimal;
@@ -17,6 +13,14 @@ export interface Candle {
   readonly volume: Decimal;
   /** Traded amount in the quote currency (`candle_acc_trade_price`). */
   readonly turnover: Decimal;
+}
+
+/** What traded in one bucket of one market. Identity: (market, interval, startsAtMs), never lastTickAtMs. */
+export interface Candle extends CandleValues {
+  readonly market: Market;
+  readonly interval: Interval;
+  /** Start of the bucket, ms since the epoch, on the exchange's UTC grid. */
+  readonly startsAtMs: number;
   /** When the exchange stored the last tick of the candle, ms. May lie after the bucket's end: never bucket by it. */
   readonly lastTickAtMs: number;
 }

@@ -1,4 +1,5 @@
 import { assert } from "./assert.ts";
+import type { CandleValues } from "./candle.ts";
 import type { CandleEvent } from "./event/candle_event.ts";
 import type { PostgresCandleEvent } from "./event/postgres_candle_event.ts";
 import type { Decimal } from "./decimal.ts";
@@ -43,16 +44,10 @@ export function decodeRangeHead(text: string): RangeHead {
 }
 
 /** A roll-up of a range. */
-export interface RangedRollup {
+export interface RangedRollup extends CandleValues {
   readonly startsAtMs: number;
   readonly revision: Revision;
   readonly untilMs: number;
-  readonly open: Decimal;
-  readonly high: Decimal;
-  readonly low: Decimal;
-  readonly close: Decimal;
-  readonly volume: Decimal;
-  readonly turnover: Decimal;
   readonly lastTickAtMs: string;
   readonly complete: boolean;
   readonly deleted: boolean;
@@ -94,17 +89,11 @@ export function decodeRangedRollup(text: string): RangedRollup {
 export type CoveredLetter = "t" | "f" | "-";
 
 /** A second of a range. */
-export interface RangedSecond {
+export interface RangedSecond extends CandleValues {
   readonly startsAtMs: number;
   readonly revision: Revision;
   /** How often a newer revision replaced an older one: text of a whole number. */
   readonly revisions: string;
-  readonly open: Decimal;
-  readonly high: Decimal;
-  readonly low: Decimal;
-  readonly close: Decimal;
-  readonly volume: Decimal;
-  readonly turnover: Decimal;
   readonly lastTickAtMs: string;
   readonly receivedAtMs: string;
   readonly origin: string;

@@ -9,7 +9,7 @@ import { ALERTS } from "./alerts/alerts.ts";
 import { DASHBOARDS } from "./boards/all.ts";
 import { dashboardJson } from "./dashboard.ts";
 import { monitoringFiles } from "./files.ts";
-import { readPromql } from "./promql.ts";
+import { readPromql } from "./testing/promql.ts";
 import { knownMetrics, unknownNames } from "./testing/known_metrics.ts";
 
 /** Dashboards and alerts against what the services really measure, without a Prometheus. */

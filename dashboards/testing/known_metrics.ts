@@ -1,5 +1,5 @@
 import { Histogram, type Registry } from "prom-client";
-import { readPromql } from "../promql.ts";
+import { readPromql } from "./promql.ts";
 import { SCRAPE_LABELS, SERVICE_LABEL } from "../query.ts";
 
 /** Every series that can be asked for, with its labels. */

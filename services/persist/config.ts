@@ -16,5 +16,3 @@ export function persistSettings(environment: (name: string) => string | undefine
     opsPort: wholeNumber("OPS_PORT", 0, 65_535),
   }, environment);
 }
-
-export type PersistSettings = ReturnType<typeof persistSettings>;

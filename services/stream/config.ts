@@ -39,9 +39,6 @@ const SPEC = {
 
 export type StreamSettings = Settings<typeof SPEC>;
 
-/** The names read, for the permission to read exactly these. */
-export const SETTING_NAMES: readonly string[] = Object.values(SPEC).map(({ name }) => name);
-
 /** @throws Failure `settings_invalid` naming everything that is wrong */
 export function readStreamSettings(
   environment: (name: string) => string | undefined,

@@ -134,7 +134,3 @@ export function difference(truth: Seconds, held: Seconds): Difference {
 
 /** Nothing missing, nothing invented, nothing different. */
 export const SAME: Difference = { missing: [], invented: [], different: [] };
-
-export function isSame({ missing, invented, different }: Difference): boolean {
-  return missing.length + invented.length + different.length === 0;
-}

@@ -1,20 +1,13 @@
-import type { Origin } from "#core/candle.ts";
+import type { CandleValues, Origin } from "#core/candle.ts";
 import type { CandleColumns, CandlePage } from "#core/candle_page.ts";
-import type { Decimal } from "#core/decimal.ts";
 import type { CandleEvent } from "#core/event/candle_event.ts";
 import type { PostgresCandleEvent } from "#core/event/postgres_candle_event.ts";
 import { bucketEndMs } from "#core/interval.ts";
 import type { Revision } from "#core/revision.ts";
 
 /** One candle as the page keeps it: decimals as exact text. Times in ms since the epoch. */
-export interface SeriesRow {
+export interface SeriesRow extends CandleValues {
   readonly startsAtMs: number;
-  readonly open: Decimal;
-  readonly high: Decimal;
-  readonly low: Decimal;
-  readonly close: Decimal;
-  readonly volume: Decimal;
-  readonly turnover: Decimal;
   /** The exchange's time of the last tick. */
   readonly lastTickAtMs: number;
   /** When our socket received this revision; null for a roll-up. */
